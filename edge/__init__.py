@@ -1,0 +1,3 @@
+"""edge: from one English request to a verified vision model for the device it runs on."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,5 @@
+"""`python -m edge` is the console script."""
+
+from edge.cli import main
+
+main()

@@ -1,0 +1,238 @@
+"""The commands, thin, and the one place that prints an error and sets the exit code. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edge import __version__
+from edge.errors import EdgeError, Exit, VerificationFailed
+
+app = typer.Typer(
+    name="edge",
+    help="From one English request to a verified vision model for this device, chosen by measured speed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# Errors of the lower floors, by the module and class that is their base, and the exit code each stands for.
+FOREIGN = {
+    ("zoo.errors", "ZooError"): Exit.DATA,
+    ("zoo.openmmlab", "ToolboxMissing"): Exit.ENVIRONMENT,
+    ("deploy_targets.errors", "DeployError"): Exit.BACKEND,
+    ("llm_gguf.errors", "UnderstandingError"): Exit.BAD_REQUEST,
+    ("profiler.errors", "ProfilerError"): Exit.INTERNAL,
+}
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document as the last line of standard output.")]
+
+
+class _State:
+    debug = False
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    _State.debug = debug
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def produce(
+    request: Annotated[str, typer.Argument(help="What to make, in plain English.")],
+    data: Annotated[Path | None, typer.Option(help="Folder of labelled images.", show_default="data that comes with edge")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of this job; the package appears in it as `package`.")] = Path("edge-out"),
+    budget: Annotated[str, typer.Option(help="Time for the whole job, such as 90s, 10m, 1h30m.")] = "10m",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be read.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Take the stated reading where two readings differ.")] = False,
+    weights: Annotated[Path | None, typer.Option(help="PyTorch checkpoint to start from.", show_default="from scratch")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the model at run time.", show_default="1")] = None,
+    llm: Annotated[Path | None, typer.Option(help="Another GGUF model to read the request.", show_default="edge's own")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of split, search and training.", show_default="0")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a package: understand, gather, shortlist, measure, choose, tune, train, export, verify, pack.
+
+    The same command again continues behind the last finished step.
+    """
+    from edge.pipeline import produce as run
+    from edge.settings import Job, resolve, seconds
+
+    job = Job(
+        text=request,
+        data=data.expanduser().resolve() if data else None,
+        out=out.expanduser().resolve(),
+        budget_s=seconds(budget),
+        skip_bad=skip_bad,
+        accept=accept,
+        weights=weights.expanduser().resolve() if weights else None,
+        settings=resolve(threads=threads, llm=llm, seed=seed),
+    )
+    packed = run(job, _listener())
+    _tell_package(Path(packed.folder))
+    if as_json:
+        _print_json({"package": packed.folder, "overall": packed.overall, "files": packed.files, "size_bytes": packed.size_bytes})
+
+
+@app.command()
+def understand(
+    request: Annotated[str, typer.Argument(help="The request to read.")],
+    llm: Annotated[Path | None, typer.Option(help="Another GGUF model.", show_default="edge's own")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how a request is read: each field, its value, and the words it came from."""
+    from edge.report import terminal
+    from edge.settings import resolve
+    from edge.steps.understand import run
+
+    found = run(request, resolve(llm=llm).llm, accept=True)
+    terminal.understood(found)
+    if as_json:
+        _print_json(found.config)
+
+
+@app.command()
+def verify(
+    package: Annotated[Path, typer.Argument(help="Folder of a package.")],
+    data: Annotated[Path | None, typer.Option(help="Where the dataset lies now.", show_default="where it was")] = None,
+    staged: Annotated[bool, typer.Option("--staged", hidden=True)] = False,
+    as_json: Json = False,
+) -> None:
+    """Reopen a package and check it: files, answers, test metric, speed on this machine."""
+    from edge.report import terminal
+    from edge.steps.verify import run
+    from edge.workdir import to_json
+
+    found = run(_existing(package), staged=staged, data=data.resolve() if data else None, say=_listener().say)
+    terminal.checks(found)
+    if as_json:
+        _print_json(json.loads(to_json(found)))
+    if found.overall == "failed" and not staged:
+        raise VerificationFailed(f"{package} does not hold what it promises on this machine")
+
+
+@app.command()
+def run(
+    package: Annotated[Path, typer.Argument(help="Folder of a package.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    draw: Annotated[Path | None, typer.Option(help="Folder for pictures with the predictions drawn.", show_default="none")] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Least score of a box.", show_default="of the package")] = None,
+    box: Annotated[str | None, typer.Option(help="x,y,w,h of the object, for keypoint packages.", show_default="whole image")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the model.", show_default="of the package")] = None,
+) -> None:
+    """Predict images with a package; one JSON document per image on standard output."""
+    from edge.predictor.draw import draw as picture
+    from edge.predictor.images import read, write
+    from edge.predictor.predictor import Predictor, describe, parse_box
+
+    where = parse_box(box) if box else None
+    predictor = Predictor.open(_existing(package), threads)
+    faults = []
+    for path in images:
+        try:
+            image = read(path)
+        except EdgeError as error:
+            faults.append(str(error))
+            continue
+        answer = predictor(image, where)
+        _print_json({"image": str(path), **describe(answer, predictor.spec, threshold)})
+        if draw is not None:
+            write(draw / f"{path.stem}.png", picture(image, answer, predictor.spec, threshold))
+    if faults:
+        from edge.errors import DataError
+
+        raise DataError("; ".join(faults), "The other images were predicted.")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, what each backend says, what hardware was found, what is missing and how to get it."""
+    from edge.doctor import examine, tell
+
+    found = examine()
+    tell(found)
+    if as_json:
+        _print_json(found.to_json())
+    if not found.healthy:
+        raise typer.Exit(Exit.ENVIRONMENT)
+
+
+def main() -> None:
+    """Run a command; the only place that turns an error into words and an exit code."""
+    # Threads of OpenMP that spin while they wait starve every other process: with one core taken by other work, a
+    # training step took 8.4 s instead of 0.6 s. Read by the OpenMP runtime when torch loads, hence here.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        print("Interrupted. Finished steps are kept; run the same command to go on.", file=sys.stderr)
+        sys.exit(Exit.INTERRUPTED)
+    except Exception as error:
+        code = exit_code(error)
+        if code is None or _State.debug:
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        for hint in getattr(error, "__notes__", ()):
+            print(f"  {hint}", file=sys.stderr)
+        sys.exit(code)
+
+
+def exit_code(error: Exception) -> Exit | None:
+    """The exit code of an error edge can explain, None for a bug."""
+    if isinstance(error, EdgeError):
+        return error.exit_code
+    for (module, name), code in FOREIGN.items():
+        base = getattr(sys.modules.get(module), name, None)
+        if base is not None and isinstance(error, base):
+            return code
+    return None
+
+
+def _existing(package: Path) -> Path:
+    folder = package.expanduser().resolve()
+    if not folder.is_dir():
+        raise VerificationFailed(f"{folder} is not a folder", "Give the package folder that `edge produce` named.")
+    return folder
+
+
+def _listener() -> Any:
+    from edge.pipeline import Listener
+    from edge.report import terminal
+    from edge.report.progress import ProgressLine
+
+    started = time.monotonic()
+    progress = ProgressLine()
+
+    def step(name: str, state: str) -> None:
+        progress.clear()
+        terminal.say_step(name, state, time.monotonic() - started)
+
+    return Listener(step, progress.say)
+
+
+def _tell_package(folder: Path) -> None:
+    from edge.records import Verified
+    from edge.report import terminal
+    from edge.workdir import from_json
+
+    verified = from_json(Verified, (folder / "verification.json").read_text(encoding="utf-8"))
+    terminal.checks(verified)
+    print(f"{verified.overall.upper()}  {folder}\nReport: {folder / 'report.html'}", file=sys.stderr)
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, ensure_ascii=False), flush=True)

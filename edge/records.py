@@ -1,0 +1,243 @@
+"""What flows between the steps: small frozen records, written as JSON by workdir.py. No behaviour beyond derived facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.models import ModelCard
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Hard constraints of a request; None means the request states none."""
+
+    min_fps: float | None = None
+    max_parameters: float | None = None
+    max_flops: float | None = None  # multiply-accumulates, as OpenMMLab's metafiles count them
+
+
+@dataclass(frozen=True)
+class MetricTarget:
+    name: str
+    value: float  # in 0..1
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One field that the language model and the second reader read differently."""
+
+    field: str
+    model_reading: str
+    reader_reading: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as understood; `config` keeps the full configuration of the reader."""
+
+    text: str
+    task: str
+    objects: tuple[str, ...]
+    engine: str  # a name of deploy_targets
+    engine_stated: bool
+    device: str
+    specific_model: str | None
+    limits: Limits
+    targets: tuple[MetricTarget, ...]
+    unchecked: tuple[str, ...]  # stated wishes that edge cannot check
+    disagreements: tuple[Disagreement, ...]
+    confidence: float
+    config: dict[str, Any]
+    spans: dict[str, str]  # field -> the words it came from
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The data of a job: dataset.json in the step's folder, and what a reader of the report wants to know."""
+
+    format: str
+    source: str
+    classes: tuple[str, ...]
+    matches: dict[str, str]  # object of the request -> class of the data
+    counts: dict[str, int]  # split -> images
+    median_width: int
+    median_height: int
+    skipped: tuple[str, ...]  # images left out because they cannot be read
+    leaks_removed: tuple[str, ...]
+    dataset_sha256: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One scope of a profile, milliseconds; the raw samples stand in the profile file."""
+
+    scope: str
+    samples: int
+    median_ms: float
+    p90_ms: float
+    p99_ms: float
+
+    @property
+    def fps(self) -> float:
+        """Frames per second kept in nine queries of ten: 1000 / p90."""
+        return 1000.0 / self.p90_ms
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One candidate on this hardware: counted size, measured speed."""
+
+    card: ModelCard
+    parameters: int
+    flops: int
+    onnx_bytes: int
+    onnx_sha256: str
+    timings: tuple[Timing, ...]
+    verdict: str  # PASS, FAIL, UNDECIDED, UNCHECKED, ERROR
+    explanation: str
+    stable: bool
+    warnings: tuple[str, ...] = ()
+    peak_rss_mb: float | None = None
+
+    def timing(self, scope: str) -> Timing | None:
+        return next((t for t in self.timings if t.scope == scope), None)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    hardware: dict[str, Any]
+    engine: str
+    threads: int
+    scope: str
+    candidates: tuple[Measured, ...]
+    not_measured: tuple[str, ...]  # shortlisted, left out, each with its reason
+
+
+@dataclass(frozen=True)
+class Rejection:
+    title: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    chosen: Measured
+    reasons: tuple[str, ...]
+    rejected: tuple[Rejection, ...]
+    runners_up: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    flip: bool
+    scale_jitter: float  # 0..0.5: random resize / crop strength
+    optimizer: str = "AdamW"
+
+
+@dataclass(frozen=True)
+class Trial:
+    number: int
+    hyperparameters: Hyperparameters
+    iterations: int
+    seconds: float
+    score: float | None  # validation metric in 0..1; None when the trial failed
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    best: Hyperparameters
+    trials: tuple[Trial, ...]
+    seconds_per_iteration: float
+    threads: int  # PyTorch's, the faster choice as measured
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    iteration: int
+    loss: float | None = None
+    validation: float | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    checkpoint: str  # relative to the job's folder
+    checkpoint_sha256: str
+    iterations: int
+    planned_iterations: int
+    best_iteration: int
+    validation: float
+    seconds: float
+    start: str  # "from scratch", or the name of the weights file
+    curve: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
+class Exported:
+    folder: str  # staged package, relative to the job's folder
+    model_sha256: str
+    model_bytes: int
+    reference_samples: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the verdict: a constraint or a check, its limit, what was seen, and how it ended."""
+
+    name: str
+    wanted: str
+    seen: str
+    result: str  # met, missed, unchecked
+
+
+@dataclass(frozen=True)
+class Verified:
+    overall: str  # perfect, works, failed
+    checks: tuple[Check, ...]
+    metric_name: str
+    metric: float | None
+    baseline: float | None
+    baseline_title: str
+    parity: dict[str, float]
+    timings: tuple[Timing, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Packed:
+    folder: str
+    overall: str
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One test image as shown in the report: JPEG bytes with the prediction drawn, and the words below it."""
+
+    jpeg: bytes
+    caption: str
+    right: bool | None  # None where "right" has no plain meaning
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the report tells."""
+
+    request: Request
+    gathered: Gathered
+    measurements: Measurements
+    choice: Choice
+    tuned: Tuned
+    trained: Trained
+    exported: Exported
+    verified: Verified
+    seconds: dict[str, float]  # step -> wall seconds
+    versions: dict[str, str]  # library -> version
+    pictures: tuple[Picture, ...]
+    budget_s: float

@@ -1,0 +1,295 @@
+"""The rows that the report, the model card and the terminal share. Knows no layout: every cell is a plain string.
+
+A cell that has no number says so in words.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge.records import Choice, Measured, Measurements, Request, Story, Timing, Verified
+from edge.report import words
+from edge.report.names import candidate_names, why_not
+from zoo.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One field of the request: what it was read as, and the words it was read from."""
+
+    field: str
+    value: str
+    words: str
+
+
+@dataclass(frozen=True)
+class CandidateRow:
+    name: str
+    full_name: str
+    input_size: str
+    parameters: str
+    macs: str
+    file_size: str
+    median: str
+    p90: str
+    fps: str
+    verdict: str
+    verdict_words: str
+    sign: str
+    chosen: bool
+    why_not: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TimingRow:
+    what: str
+    scope: str
+    samples: str
+    median: str
+    p90: str
+    p99: str
+    fps: str
+
+
+# field title -> names under which the reader of requests may keep the words of that field
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "Task": ("task",),
+    "Objects": ("objects", "object"),
+    "Speed": ("speed", "min_fps", "fps"),
+    "Parameters": ("parameters", "max_parameters"),
+    "Computation": ("flops", "max_flops"),
+    "Engine": ("engine", "inference_engine"),
+    "Device": ("device", "gpu"),
+    "Model": ("specific_model",),
+    "Quality": ("metrics", "targets", "metric"),
+}
+
+
+def metric_title(request: Request, metric_name: str) -> str:
+    """The words for a metric; its bare name if the task does not know it."""
+    task = TASKS.get(request.task)
+    return task.metric_title if task is not None and task.metric_name == metric_name else metric_name
+
+
+def understood_rows(request: Request) -> list[Reading]:
+    """Every field that was read; words that belong to no known field follow under their own name."""
+    limits = request.limits
+    engine = words.ENGINES.get(request.engine, request.engine)
+    values = {
+        "Task": words.TASK_WORDS.get(request.task, request.task).lower(),
+        "Objects": ", ".join(request.objects) or "not stated",
+        "Speed": _at_least_fps(limits.min_fps),
+        "Parameters": f"at most {words.asked_amount(limits.max_parameters)}"
+        if limits.max_parameters
+        else "no limit stated",
+        "Computation": f"at most {words.asked_amount(limits.max_flops)}MACs per image"
+        if limits.max_flops
+        else "no limit stated",
+        "Engine": engine if request.engine_stated else f"not stated; {engine} is used",
+        "Device": words.DEVICES.get(request.device, request.device),
+        "Model": request.specific_model or "not stated; chosen by measurement",
+        "Quality": "; ".join(
+            f"{target.name} of at least {words.asked_share(target.value)}" for target in request.targets
+        )
+        or "no target stated",
+    }
+    rows, used = [], set()
+    for title, value in values.items():
+        keys = [key for key in request.spans if _parts(key) & {*_FIELDS[title], *_target_names(request, title)}]
+        used.update(keys)
+        spoken = list(dict.fromkeys(request.spans[key] for key in keys))
+        rows.append(Reading(title, value, "; ".join(spoken)))
+    rest = [key for key in request.spans if key not in used]
+    return rows + [Reading(key, _configured(request.config, key), request.spans[key]) for key in rest]
+
+
+def candidate_rows(measurements: Measurements, choice: Choice | None) -> list[CandidateRow]:
+    """All measured candidates in the order of the measurement."""
+    names = candidate_names(measurements.candidates)
+    return [
+        _candidate_row(candidate, name, measurements.scope, choice)
+        for candidate, name in zip(measurements.candidates, names, strict=True)
+    ]
+
+
+def chosen_name(story: Story) -> str:
+    names = candidate_names(story.measurements.candidates)
+    pairs = zip(story.measurements.candidates, names, strict=True)
+    card = story.choice.chosen.card
+    return next((name for candidate, name in pairs if candidate.card == card), card.title)
+
+
+def shipped_timing(story: Story) -> Timing | None:
+    """The speed of the packed file in the scope that binds the request; None if it was not timed again."""
+    return next((t for t in story.verified.timings if t.scope == story.measurements.scope), None)
+
+
+def timing_rows(story: Story) -> list[TimingRow]:
+    """All scopes, first as chosen (random weights), then the packed file."""
+    told = [("when choosing, before training", timing) for timing in story.choice.chosen.timings]
+    told += [("the packed file", timing) for timing in story.verified.timings]
+    return [
+        TimingRow(
+            what,
+            f"{t.scope}: {words.SCOPES[t.scope]}" if t.scope in words.SCOPES else t.scope,
+            words.count(t.samples),
+            words.milliseconds(t.median_ms),
+            words.milliseconds(t.p90_ms),
+            words.milliseconds(t.p99_ms),
+            words.rate(t.fps),
+        )
+        for what, t in told
+    ]
+
+
+def hardware_rows(hardware: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The machine in words; unknown entries under their own name, missing ones as "unavailable"."""
+    known = {
+        "Processor": _told(hardware.get("cpu_model")),
+        "Cores": f"{_told(hardware.get('physical_cores'))} physical, {_told(hardware.get('logical_cores'))} logical",
+        "Instruction sets": ", ".join(hardware.get("isa") or ()) or words.UNAVAILABLE,
+        "Memory": words.size(hardware.get("memory_bytes")),
+        "Accelerators": ", ".join(_accelerator(entry) for entry in hardware.get("accelerators") or ()) or "none",
+        "Frequency governor": _told(hardware.get("governor")),
+        "System": f"{_told(hardware.get('system'))}, kernel {_told(hardware.get('kernel'))}, "
+        f"{_told(hardware.get('machine'))}",
+    }
+    shown = {"cpu_model", "physical_cores", "logical_cores", "isa", "memory_bytes", "accelerators", "governor"}
+    shown |= {"system", "kernel", "machine", "key"}
+    rest = [(_spaced(name), _told(value)) for name, value in hardware.items() if name not in shown]
+    return [*known.items(), *rest, ("Fingerprint", _told(hardware.get("key")))]
+
+
+def processor(hardware: Mapping[str, Any]) -> str:
+    """The part whose speed was measured, as a short name."""
+    accelerators = [_accelerator(entry) for entry in hardware.get("accelerators") or ()]
+    return ", ".join([_told(hardware.get("cpu_model")), *accelerators])
+
+
+def detail_rows(details: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(_spaced(name), _told(value)) for name, value in details.items()]
+
+
+def parity_rows(verified: Verified) -> list[tuple[str, str]]:
+    return [(_spaced(name), f"{value:.3g}") for name, value in verified.parity.items()]
+
+
+def not_checked(story: Story) -> list[str]:
+    """Everything this result says nothing about: unchecked constraints, wishes, and doubts of the measurement."""
+    lines = [f"{check.name}: wanted {check.wanted}; {check.seen}" for check in _unchecked(story.verified)]
+    lines += [f"asked for, but nothing that can be checked: {wish}" for wish in story.request.unchecked]
+    chosen = story.choice.chosen
+    if not chosen.stable:
+        lines.append("the latency of the chosen model did not become steady while it was measured")
+    lines += [f"while measuring the chosen model: {warning}" for warning in chosen.warnings]
+    if story.verified.metric is None:
+        lines.append("quality on the test images: not measured")
+    if story.verified.baseline is None:
+        lines.append("what a trivial guess would score: not measured")
+    if shipped_timing(story) is None:
+        lines.append("the speed of the packed file: not measured again after training")
+    return lines
+
+
+def headline(story: Story) -> str:
+    """One sentence: what the overall word means here."""
+    checks = story.verified.checks
+    missed = [check for check in checks if check.result == "missed"]
+    open_ = [check.name for check in checks if check.result == "unchecked"] + list(story.request.unchecked)
+    met = len(checks) - len(missed) - len(_unchecked(story.verified))
+    parts = [f"{words.listing([c.name for c in missed])} missed"] if missed else []
+    parts += [f"{words.listing(open_, 3)} could not be checked"] if open_ else []
+    if not parts:
+        return f"All {words.plural(met, 'check')} are met." if met != 1 else "The one check is met."
+    start = {"failed": "This package is not what was asked for", "works": "The package works"}
+    opening = start.get(story.verified.overall, "What could be checked is met")
+    return f"{opening}: {words.plural(met, 'check')} met; {'; '.join(parts)}."
+
+
+def accuracy_interval(story: Story) -> tuple[float, float] | None:
+    """95 % interval of a test accuracy (Wilson 1927, score interval); None for metrics that are no share of images."""
+    images, value = story.gathered.counts.get("test", 0), story.verified.metric
+    if story.verified.metric_name != "accuracy" or value is None or images < 1:
+        return None
+    z = 1.96
+    centre = (value + z * z / (2 * images)) / (1 + z * z / images)
+    half = z / (1 + z * z / images) * math.sqrt(value * (1 - value) / images + z * z / (4 * images * images))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _unchecked(verified: Verified) -> list[Any]:
+    return [check for check in verified.checks if check.result == "unchecked"]
+
+
+def _candidate_row(candidate: Measured, name: str, scope: str, choice: Choice | None) -> CandidateRow:
+    timing = candidate.timing(scope)
+    notes = candidate.warnings if candidate.stable else ("latency not steady", *candidate.warnings)
+    return CandidateRow(
+        name=name,
+        full_name=candidate.card.name,
+        input_size=words.times(candidate.card.width, candidate.card.height),
+        parameters=words.amount(candidate.parameters),
+        macs=words.amount(candidate.flops),
+        file_size=words.size(candidate.onnx_bytes),
+        median=words.milliseconds(timing.median_ms if timing else None),
+        p90=words.milliseconds(timing.p90_ms if timing else None),
+        fps=words.rate(timing.fps if timing else None),
+        verdict=candidate.verdict,
+        verdict_words=words.VERDICT_WORDS.get(candidate.verdict, candidate.verdict),
+        sign=words.VERDICT_SIGNS.get(candidate.verdict, ""),
+        chosen=choice is not None and candidate.card == choice.chosen.card,
+        why_not=why_not(candidate, name, choice),
+        notes=notes,
+    )
+
+
+def _at_least_fps(fps: float | None) -> str:
+    if fps is None:
+        return "no limit stated"
+    return f"at least {words.asked_rate(fps)} (at most {words.milliseconds(1000 / fps)} per image)"
+
+
+def _parts(key: str) -> set[str]:
+    """ "model.metrics[0].value" -> {"model", "metrics", "value"}, the enclosing section left out."""
+    return set(re.sub(r"\[[^\]]*\]", "", key).split(".")) - {"data", "model", "deploy", "value", "unit", "name"}
+
+
+def _target_names(request: Request, title: str) -> set[str]:
+    return {target.name for target in request.targets} if title == "Quality" else set()
+
+
+def _configured(config: Mapping[str, Any], key: str) -> str:
+    """The value at a dotted path, also below one of the sections; else the reader is sent to the words."""
+    for start in (config, *(part for part in config.values() if isinstance(part, Mapping))):
+        value: Any = start
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            return _told(value)
+    return "see the words"
+
+
+def _accelerator(entry: Any) -> str:
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    return f"{_told(entry.get('name'))} ({words.size(entry.get('memory_bytes'))}, driver {_told(entry.get('driver'))})"
+
+
+def _told(value: Any) -> str:
+    if value is None or value == "":
+        return words.UNAVAILABLE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,149 @@
+"""What a person reads on the terminal while a job runs: tables and one calm line per step, all on stderr.
+
+Words from outside are printed as they are: never as markup, control characters as escapes. Colour only on a terminal,
+and never as the only sign. Knows no step; the pipeline says what to print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from edge.records import Choice, Measurements, Request, Verified
+from edge.report import tables, words
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+ROOMY, NARROW = 100, 60
+"""Columns: from ROOMY on sizes are shown too; below NARROW only what decides."""
+STEP_WIDTH = 11
+RESULT_STYLES = {"met": "green", "missed": "bold red", "unchecked": "yellow"}
+VERDICT_STYLES = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "ERROR": "red"}
+
+
+def understood(request: Request, console: Console | None = None) -> None:
+    """The request field by field, then, if there are any, the disagreements and the wishes nobody can check."""
+    console = console or _stderr()
+    table = _table(console, "Understood", "field", "value", "from the words")
+    for row in tables.understood_rows(request):
+        _row(table, row.field.lower(), row.value, row.words)
+    console.print(table)
+    if request.disagreements:
+        lines(
+            "Read in two ways:",
+            [f"{d.field}: {d.model_reading} (language model), {d.reader_reading} (fixed rules)"
+             for d in request.disagreements],
+            console,
+        )  # fmt: skip
+    if request.unchecked:
+        lines("Asked for, but nothing that can be checked:", request.unchecked, console)
+
+
+def candidates(measurements: Measurements, choice: Choice | None = None, console: Console | None = None) -> None:
+    """All measured candidates, the chosen one marked "*", and those left out with their reasons."""
+    console = console or _stderr()
+    roomy, narrow = console.width >= ROOMY, console.width < NARROW
+    heads = ["model", *(["parameters", "MACs", "median"] if roomy else []), *([] if narrow else ["p90"]), "speed"]
+    heads += ["verdict", *([] if narrow else ["why not chosen"])]
+    table = _table(console, f"Measured ({measurements.scope})", *heads)
+    for row in tables.candidate_rows(measurements, choice):
+        cells = [f"* {row.name}" if row.chosen else f"  {row.name}"]
+        cells += [row.parameters, row.macs, row.median] if roomy else []
+        cells += [] if narrow else [row.p90]
+        cells += [row.fps, row.verdict_words]
+        cells += [] if narrow else ["chosen" if row.chosen else "; ".join(filter(None, (row.why_not, *row.notes)))]
+        colours = {row.verdict_words: VERDICT_STYLES.get(row.verdict)}
+        _row(table, *cells, style="bold" if row.chosen else "", styles=colours)
+    console.print(table)
+    if measurements.not_measured:
+        lines("Not measured:", measurements.not_measured, console)
+
+
+def checks(verified: Verified, console: Console | None = None) -> None:
+    """The verdict line by line, then the overall word."""
+    console = console or _stderr()
+    table = _table(console, "Checked", "check", "wanted", "measured", "result")
+    for check in verified.checks:
+        _row(table, check.name, check.wanted, check.seen, check.result,
+             styles={check.result: RESULT_STYLES.get(check.result)})  # fmt: skip
+    console.print(table)
+    _say(console, f"Result: {words.OVERALL.get(verified.overall, verified.overall.upper())}", style="bold")
+
+
+def lines(title: str, items: Iterable[str], console: Console | None = None) -> None:
+    """A title and one dash per item, wrapped with a hanging indent: why nothing fits, what would, what was left out."""
+    from rich.padding import Padding
+    from rich.table import Table
+
+    console = console or _stderr()
+    _say(console, title)
+    grid = Table.grid(padding=(0, 1))
+    for item in items:
+        _row(grid, "-", item)
+    console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def say_step(
+    step: str, state: str, seconds_so_far: float, *, done: bool = True, console: Console | None = None
+) -> None:
+    """One line: the step, where it stands, and the time since it began.
+
+    With `done=False` the line is progress: on a terminal the next call, or `clear_line`, replaces it; elsewhere it is
+    not printed, so that a log has one line per step.
+    """
+    console = console or _stderr()
+    live = console.is_terminal and not console.is_dumb_terminal
+    if not done and not live:
+        return
+    from rich.text import Text
+
+    time = words.duration(seconds_so_far)
+    room = max(console.width - len(time) - STEP_WIDTH - 3, 8)
+    told = Text(words.printable(state))
+    told.truncate(room, overflow="ellipsis", pad=True)
+    clear_line(console)
+    line = Text.assemble((words.printable(step).ljust(STEP_WIDTH), "bold" if done else ""), told, " ", (time, "dim"))
+    console.print(line, end="\n" if done else "", soft_wrap=True)
+
+
+def clear_line(console: Console | None = None) -> None:
+    """Takes back a line of progress before something else is printed; does nothing where there is no terminal."""
+    from rich.control import Control
+    from rich.segment import ControlType
+
+    console = console or _stderr()
+    if console.is_terminal and not console.is_dumb_terminal:
+        console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def _table(console: Console, title: str, *heads: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
+                  show_edge=False, header_style="dim" if console.is_terminal else "")  # fmt: skip
+    for head in heads:
+        number = head in ("parameters", "MACs", "median", "p90", "speed")
+        table.add_column(head, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str, style: str = "", styles: dict[str, str | None] | None = None) -> None:
+    from rich.text import Text
+
+    told = [Text(words.printable(cell), style=(styles or {}).get(cell) or "", overflow="fold") for cell in cells]
+    table.add_row(*told, style=style)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    from rich.text import Text
+
+    console.print(Text(words.printable(text), style=style))

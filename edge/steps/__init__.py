@@ -1,0 +1,1 @@
+"""The ten steps from text to package. Each takes records and returns a record; none imports another."""

@@ -1,0 +1,90 @@
+"""Measurements -> choice, a pure function, or the proof that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.errors import Infeasible
+from edge.records import Choice, Limits, Measured, Measurements, Rejection, Request
+
+HOLDS = ("PASS", "UNCHECKED")
+NEAREST = 3
+
+
+def run(request: Request, measurements: Measurements) -> Choice:
+    """Best quoted quality among those that hold every hard constraint; then the larger input; ties go to the faster.
+
+    Raises:
+        Infeasible: none holds; names the binding constraint and the nearest points.
+    """
+    holding = [item for item in measurements.candidates if item.verdict in HOLDS]
+    if not holding:
+        raise _infeasible(request.limits, measurements.candidates)
+    ordered = sorted(holding, key=_preference)
+    best = ordered[0]
+    return Choice(
+        chosen=best,
+        reasons=_reasons(best, request.limits, len(holding), len(measurements.candidates)),
+        rejected=tuple(
+            Rejection(item.card.title, (f"{item.verdict}: {item.explanation}",))
+            for item in measurements.candidates
+            if item.verdict not in HOLDS
+        ),
+        runners_up=tuple(item.card.title for item in ordered[1:]),
+    )
+
+
+def _preference(item: Measured) -> tuple[float, int, float, str]:
+    timing = item.timing("pipeline")
+    slow = timing.p90_ms if timing else float("inf")
+    return (-item.card.quoted_quality, -item.card.width * item.card.height, slow, item.card.title)
+
+
+def _reasons(best: Measured, limits: Limits, holding: int, total: int) -> tuple[str, ...]:
+    timing = best.timing("pipeline")
+    reasons = [
+        f"{holding} of {total} candidates hold every hard constraint",
+        f"highest quoted quality among them ({best.card.quality_source} {best.card.quoted_quality:.1f}), "
+        "then the largest input",
+    ]
+    if timing is not None and limits.min_fps is not None:
+        reasons.append(f"measured {timing.fps:.1f} fps at p90, {limits.min_fps:g} fps wanted ({best.explanation})")
+    return tuple(reasons)
+
+
+def _infeasible(limits: Limits, candidates: Sequence[Measured]) -> Infeasible:
+    timed = [item for item in candidates if item.timing("pipeline") is not None]
+    error = Infeasible(f"no candidate meets the request: {binding(limits, candidates)}")
+    for item in sorted(timed, key=lambda item: item.timing("pipeline").p90_ms)[:NEAREST]:  # type: ignore[union-attr]
+        timing = item.timing("pipeline")
+        assert timing is not None
+        error.add_note(
+            f"Nearest: {item.card.title}, {timing.fps:.1f} fps at p90, {item.parameters / 1e6:.2f} M parameters, "
+            f"{item.flops / 1e9:.3f} GFLOPs ({item.verdict})."
+        )
+    if not timed:
+        for item in sorted(candidates, key=lambda item: item.parameters)[:NEAREST]:
+            error.add_note(
+                f"Nearest: {item.card.title}, {item.parameters / 1e6:.2f} M parameters, {item.flops / 1e9:.3f} GFLOPs."
+            )
+    error.add_note("Ask for less, or run on faster hardware. Nothing was relaxed and no package was made.")
+    return error
+
+
+def binding(limits: Limits, candidates: Sequence[Measured]) -> str:
+    """The constraint that excludes all, or the ones that do so together."""
+    broken = []
+    if limits.max_parameters is not None and all(c.parameters > limits.max_parameters for c in candidates):
+        broken.append(f"at most {limits.max_parameters / 1e6:g} M parameters")
+    if limits.max_flops is not None and all(c.flops > limits.max_flops for c in candidates):
+        broken.append(f"at most {limits.max_flops / 1e9:g} GFLOPs")
+    timed = [c for c in candidates if c.timing("pipeline") is not None]
+    if limits.min_fps is not None and timed and all(c.verdict == "FAIL" for c in timed):
+        broken.append(f"at least {limits.min_fps:g} fps")
+    if broken:
+        return "the binding constraint is " + " and ".join(broken)
+    if any(c.verdict == "UNDECIDED" for c in candidates):
+        return "no candidate's speed is certain enough (UNDECIDED at 99 % confidence)"
+    if candidates and all(c.verdict == "ERROR" for c in candidates):
+        return "every candidate failed: " + "; ".join(dict.fromkeys(c.explanation for c in candidates))
+    return "the constraints together exclude every candidate"

@@ -1,0 +1,97 @@
+"""Request + folder -> a checked, matched, divided dataset, written as dataset.json into the step's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.errors import DataError
+from edge.records import Gathered, Request
+from edge.workdir import write_atomic
+from zoo.datasets import read_dataset
+from zoo.datasets.check import Checked, check_images
+from zoo.datasets.record import to_json
+from zoo.datasets.split import split
+from zoo.demo import CLASSES as DIGITS
+from zoo.demo import write_digits
+from zoo.errors import LabelError
+from zoo.labels import match, restrict
+
+DATASET = "dataset.json"
+SHOWN = 10  # bad files named in an error before the rest is only counted
+
+
+def run(
+    request: Request,
+    data: Path | None,
+    folder: Path,
+    *,
+    skip_bad: bool,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Gathered:
+    """Read, check, match and divide the data.
+
+    Raises:
+        DataError: no data for this request, or images that cannot be read without `skip_bad`.
+        ZooError: the folder's format, annotations or classes do not serve the request.
+    """
+    source = "given by --data" if data is not None else "handwritten digits of scikit-learn"
+    root = data if data is not None else _from_the_zoo(request, folder)
+    checked = check_images(read_dataset(root, request.task), progress)
+    _refuse_bad(checked, skip_bad)
+    matches = match(request.objects, checked.dataset.classes)
+    matched = restrict(checked.dataset, tuple(dict.fromkeys(matches.values())))
+    if request.task == "keypoint" and len(matched.classes) > 1:
+        raise DataError(
+            f"a keypoint model serves one kind of object, the request matches {', '.join(matched.classes)}",
+            "Ask for one of them.",
+        )
+    divided = split(matched, seed=seed, hashes=checked.hashes)
+    document = json.dumps(to_json(divided), ensure_ascii=False).encode()
+    write_atomic(folder / DATASET, document)
+    counts = Counter(sample.split for sample in divided.samples)
+    return Gathered(
+        format=divided.format,
+        source=source,
+        classes=divided.classes,
+        matches=dict(matches),
+        counts={name: counts[name] for name in ("train", "val", "test")},
+        median_width=int(statistics.median(sample.width or 0 for sample in divided.samples)),
+        median_height=int(statistics.median(sample.height or 0 for sample in divided.samples)),
+        skipped=tuple(f"{divided.relative(bad.path)}: {bad.reason}" for bad in checked.bad),
+        leaks_removed=tuple(f"{removed} (same picture as {twin})" for removed, twin in divided.leaks),
+        dataset_sha256=hashlib.sha256(document).hexdigest(),
+    )
+
+
+def _from_the_zoo(request: Request, folder: Path) -> Path:
+    """The one dataset that comes along, when the request is about it."""
+    try:
+        match(request.objects, DIGITS)
+    except LabelError as error:
+        raise DataError(
+            "no data was given, and no dataset that comes with edge has these objects: " + ", ".join(request.objects),
+            "Give a folder of labelled images: --data DIR.",
+        ) from error
+    if request.task != "classification":
+        raise DataError(f"no data was given, and edge brings none for {request.task}", "Give a folder: --data DIR.")
+    root = folder / "digits"
+    if not root.is_dir():
+        write_digits(root)
+    return root
+
+
+def _refuse_bad(checked: Checked, skip_bad: bool) -> None:
+    if not checked.bad or skip_bad:
+        return
+    named = "; ".join(f"{bad.path.name}: {bad.reason}" for bad in checked.bad[:SHOWN])
+    more = f"; and {len(checked.bad) - SHOWN} more" if len(checked.bad) > SHOWN else ""
+    raise DataError(
+        f"{len(checked.bad)} images cannot be used: {named}{more}",
+        "Repair or remove them, or leave them out with --skip-bad.",
+    )

@@ -1,0 +1,193 @@
+"""A short search for hyperparameters: an Optuna study whose trials are short trainings inside a time budget.
+
+Every finished trial is kept in the study's database, so a search that was cut off goes on where it was. Trials see
+training and validation data only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from edge.records import Choice, Hyperparameters, Trial, Tuned
+from edge.trainers import trainer
+from edge.trainers.launch import Progress, Schedule, train
+from zoo.datasets.record import Dataset
+
+PROBE_ITERATIONS = 6
+MOST_TRIALS = 4
+LEAST_ITERATIONS = 12  # a shorter trial says nothing
+LEARNING_RATE_SPAN = 4.0  # searched from default / span to default * span
+TRAIL = "study.db"
+
+
+def run(
+    choice: Choice,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    budget_s: float,
+    seed: int,
+    threads: int,
+    weights: Path | None,
+    say: Callable[[str], None],
+) -> Tuned:
+    """Search within `budget_s`; with too little time for one honest trial, the defaults are taken and that is said."""
+    card = choice.chosen.card
+    toolbox = trainer(card.task)
+    start = toolbox.default(len(dataset.part("train")))
+    pace, used = _pace(choice, dataset, folder, start, seed, threads)
+    trials = min(MOST_TRIALS, int(budget_s / max(pace * LEAST_ITERATIONS * 2, 1e-6)))
+    if trials < 2:
+        note = f"no search: {budget_s:.0f} s hold fewer than two trials at {pace:.2f} s an iteration"
+        return Tuned(start, (Trial(0, start, 0, 0.0, None, note),), pace, used)
+    # half a trial's time is left for its validation and start
+    iterations = int(budget_s / trials / pace * 0.6)
+    study = _study(folder, seed)
+    search = _Search(choice, dataset, folder, start, min(iterations, 400), seed, weights, say)
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(_parameters(start))
+    _close_broken(study)
+    while len(_finished(study)) < trials:
+        study.optimize(search, n_trials=1, catch=(RuntimeError,))
+    return _tuned(study, start, pace, used)
+
+
+class _Search:
+    """Optuna's objective: one short training, scored on validation data."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        dataset: Dataset,
+        folder: Path,
+        start: Hyperparameters,
+        iterations: int,
+        seed: int,
+        weights: Path | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self._card = choice.chosen.card
+        self._dataset = dataset
+        self._folder = folder
+        self._start = start
+        self._iterations = iterations
+        self._seed = seed
+        self._weights = weights
+        self._say = say
+
+    def __call__(self, trial: Any) -> float:
+        hyper = self._suggest(trial)
+        here = self._folder / f"trial-{trial.number:03d}"
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir(parents=True)
+        began = time.monotonic()
+
+        def tell(progress: Progress) -> None:
+            self._say(f"trial {trial.number + 1}: iteration {progress.iteration} of {progress.iterations}")
+
+        outcome = train(
+            trainer(self._card.task).recipe(self._card, self._dataset, here, hyper),
+            hyper,
+            Schedule(self._iterations, self._iterations, 3600.0, self._seed, keep_checkpoints=False),
+            here,
+            weights=self._weights,
+            on_progress=tell,
+        )
+        trial.set_user_attr("seconds", time.monotonic() - began)
+        trial.set_user_attr("iterations", outcome.iterations)
+        trial.set_user_attr("hyperparameters", asdict(hyper))
+        return outcome.validation or 0.0
+
+    def _suggest(self, trial: Any) -> Hyperparameters:
+        rate = self._start.learning_rate
+        return replace(
+            self._start,
+            learning_rate=trial.suggest_float(
+                "learning_rate", rate / LEARNING_RATE_SPAN, rate * LEARNING_RATE_SPAN, log=True
+            ),
+            weight_decay=trial.suggest_float("weight_decay", 1e-3, 1e-1, log=True),
+            scale_jitter=trial.suggest_float("scale_jitter", 0.05, 0.45),
+        )
+
+
+def _parameters(hyper: Hyperparameters) -> dict[str, float]:
+    return {
+        "learning_rate": hyper.learning_rate,
+        "weight_decay": hyper.weight_decay,
+        "scale_jitter": hyper.scale_jitter,
+    }
+
+
+def _pace(
+    choice: Choice, dataset: Dataset, folder: Path, hyper: Hyperparameters, seed: int, threads: int
+) -> tuple[float, int]:
+    """Median seconds of one training iteration here, and the number of threads that gives it.
+
+    Where other work runs, one thread can beat two, so both ends are tried; the faster stays set.
+    """
+    import torch
+
+    card = choice.chosen.card
+    schedule = Schedule(PROBE_ITERATIONS, PROBE_ITERATIONS, 600.0, seed, keep_checkpoints=False, validate=False)
+    found = []
+    for count in sorted({1, threads}):
+        torch.set_num_threads(count)
+        here = folder / "probe"
+        shutil.rmtree(here, ignore_errors=True)
+        here.mkdir(parents=True)
+        recipe = trainer(card.task).recipe(card, dataset, here, hyper)
+        found.append((train(recipe, hyper, schedule, here).seconds_per_iteration, count))
+    pace, best = min(found)
+    torch.set_num_threads(best)
+    return pace, best
+
+
+def _study(folder: Path, seed: int) -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{folder / TRAIL}")
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=3)
+    return optuna.create_study(
+        storage=storage, study_name="edge", sampler=sampler, direction="maximize", load_if_exists=True
+    )
+
+
+def _close_broken(study: Any) -> None:
+    """Trials that were running when the process died can never finish."""
+    import optuna
+
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+
+def _finished(study: Any) -> list[Any]:
+    import optuna
+
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
+    return [t for t in study.get_trials(deepcopy=False) if t.state in states]
+
+
+def _tuned(study: Any, start: Hyperparameters, pace: float, threads: int) -> Tuned:
+    trials = []
+    for trial in _finished(study):
+        given = trial.user_attrs.get("hyperparameters")
+        trials.append(
+            Trial(
+                number=trial.number,
+                hyperparameters=Hyperparameters(**given) if given else start,
+                iterations=trial.user_attrs.get("iterations", 0),
+                seconds=round(trial.user_attrs.get("seconds", 0.0), 2),
+                score=trial.value,
+                note="" if given else "failed or cut off",
+            )
+        )
+    scored = [trial for trial in trials if trial.score]
+    # trials that all score nothing tell nothing apart: the defaults stand
+    best = max(scored, key=lambda trial: trial.score or 0.0).hyperparameters if scored else start
+    return Tuned(best, tuple(trials), pace, threads)

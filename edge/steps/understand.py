@@ -1,0 +1,91 @@
+"""Text -> Request: the language model and the second reader of llm_gguf, and what edge can do about what they read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import llm_gguf
+from deploy_targets.registry import DEFAULT, backend
+from edge.errors import BackendMissing, BadRequest
+from edge.records import Disagreement, Limits, MetricTarget, Request
+from zoo.tasks import TASKS
+
+# What the verifier can compute, by task: the spellings of a request -> the metric it is held against.
+CHECKABLE = {
+    "classification": {"accuracy", "top-1 accuracy", "top1 accuracy", "acc"},
+    "detection": {"ap50", "map50", "map@50", "map@0.5"},
+    "segmentation": {"miou", "iou", "mean iou"},
+    "keypoint": {"pck", "pck@0.1"},
+}
+CPU_WORDS = {"none", "cpu"}
+
+
+def run(text: str, llm: Path | None, accept: bool) -> Request:
+    """Read a request.
+
+    Raises:
+        BadRequest: no request for a vision model, a task edge does not build, or two readings that differ and
+            `accept` is not given.
+        BackendMissing: the engine or device asked for is not here.
+    """
+    understood = llm_gguf.understand(text, model=llm)
+    config = understood.config
+    task = config.model.task
+    if task not in TASKS:
+        raise BadRequest(f"the request asks for {task}, which edge cannot make yet", f"It makes: {', '.join(TASKS)}.")
+    if not config.data.object:
+        raise BadRequest("the request names nothing to look for", "Say what the model shall tell apart or find.")
+    disagreements = tuple(
+        Disagreement(d.field, str(d.model_reading), str(d.reader_reading)) for d in understood.disagreements
+    )
+    if disagreements and not accept:
+        raise BadRequest(
+            "the request can be read in two ways: "
+            + "; ".join(f"{d.field}: {d.model_reading} or {d.reader_reading}" for d in disagreements),
+            "Word it more plainly, or take the stated reading with --accept.",
+        )
+    engine = config.deploy.inference_engine
+    _refuse_foreign_device(config.deploy.gpu)
+    chosen = DEFAULT if engine == "none" else _engine(engine)
+    targets = tuple(MetricTarget(m.name, m.value) for m in config.model.metrics)
+    return Request(
+        text=text,
+        task=task,
+        objects=tuple(config.data.object),
+        engine=chosen,
+        engine_stated=engine != "none",
+        device="cpu",
+        specific_model=None if config.model.specific_model == "none" else config.model.specific_model,
+        limits=Limits(
+            min_fps=llm_gguf.speed_fps(config),
+            max_parameters=llm_gguf.parameters_count(config),
+            max_flops=llm_gguf.flops_count(config),
+        ),
+        targets=targets,
+        unchecked=_unchecked(task, targets, config),
+        disagreements=disagreements,
+        confidence=understood.confidence,
+        config=config.model_dump(mode="json"),
+        spans={field: span.text for field, span in understood.spans.items()},
+    )
+
+
+def _engine(name: str) -> str:
+    # the two packages never import each other, so an engine's name in a request is looked up here
+    return backend(name).name
+
+
+def _refuse_foreign_device(device: str) -> None:
+    if device.casefold() not in CPU_WORDS:
+        raise BackendMissing(
+            f"the request is for {device}, and this version of edge measures and packs for the CPU only",
+            "Leave the device out of the request, or ask for the CPU.",
+        )
+
+
+def _unchecked(task: str, targets: tuple[MetricTarget, ...], config: Any) -> tuple[str, ...]:
+    wishes = [f"{t.name} of {t.value:g}" for t in targets if t.name.casefold() not in CHECKABLE[task]]
+    if config.data.specific_dataset != "none":
+        wishes.append(f"data set {config.data.specific_dataset}: the data given is used")
+    return tuple(wishes)

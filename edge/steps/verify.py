@@ -1,0 +1,220 @@
+"""A package folder -> what holds: files, same answers as the trained model, test metric, speed on this machine.
+
+Runs without torch and without OpenMMLab, so that the machine a package is carried to can run it as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import VerificationFailed
+from edge.predictor.parity import compare
+from edge.predictor.predictor import Predictor
+from edge.predictor.scoring import Score, score
+from edge.predictor.timing import TIMING_FACTORY
+from edge.records import Check, Request, Timing, Verified
+from edge.workdir import from_json, sha256_file
+from profiler.session import Candidate, Profile, measure
+from zoo.datasets.record import Dataset
+from zoo.datasets.record import from_json as dataset_from_json
+from zoo.tasks import TASKS
+
+MANIFEST = "manifest.json"
+MET, MISSED, UNCHECKED = "met", "missed", "unchecked"
+
+
+@dataclass(frozen=True)
+class _Promise:
+    request: Request
+    parameters: int
+    flops: int
+
+
+def run(
+    folder: Path,
+    *,
+    staged: bool = False,
+    data: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Verified:
+    """Check a package.
+
+    Args:
+        staged: the package is being made and has no manifest yet.
+        data: the dataset's folder where it lies now; None looks where it lay when the package was made.
+
+    Raises:
+        VerificationFailed: the folder is no package, or files are missing or changed.
+        DataError: `data` was given, and test images are not in it.
+    """
+    if not staged:
+        check_files(folder)
+    promise = _promise(folder)
+    predictor = Predictor.open(folder)
+    say("comparing with the trained model's answers")
+    parity = compare(predictor, folder)
+    say("scoring the test images")
+    scored, missing = _score(predictor, folder, data)
+    say("timing")
+    profile = _time(predictor, folder, promise.request)
+    checks = [
+        *([] if staged else [Check("files", "as in the manifest", "all hashes equal", MET)]),
+        Check(
+            "same answers as the trained model",
+            parity.tolerance,
+            ", ".join(f"{name} {value:.4g}" for name, value in parity.figures.items()),
+            _word(parity.holds),
+        ),
+        *_speed(promise, profile),
+        *_sizes(promise),
+        *_quality(promise.request, scored, missing),
+        *(Check(wish, "as stated", "edge cannot check this", UNCHECKED) for wish in promise.request.unchecked),
+    ]
+    task = TASKS[promise.request.task]
+    return Verified(
+        overall=_overall(checks),
+        checks=tuple(checks),
+        metric_name=task.metric_title,
+        metric=scored.metric if scored else None,
+        baseline=scored.baseline if scored else None,
+        baseline_title=task.baseline_title,
+        parity=parity.figures,
+        timings=_timings(profile),
+        details={
+            "test images": scored.images if scored else 0,
+            **(scored.details if scored else {}),
+            "placement": profile.facts,
+            "warnings": list(profile.warnings),
+            "samples_ms": {scope: list(values) for scope, values in profile.samples_ms.items()},
+        },
+    )
+
+
+def check_files(folder: Path) -> None:
+    """Hold every file against the manifest.
+
+    Raises:
+        VerificationFailed: no manifest, or files that are missing, changed or added; all are named.
+    """
+    path = folder / MANIFEST
+    try:
+        listed: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["files"]
+    except OSError as error:
+        raise VerificationFailed(
+            f"{folder} is no finished package: {MANIFEST} cannot be read", "Give the folder that `edge produce` named."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise VerificationFailed(f"{path} is malformed", "Copy the package again from its source.") from error
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
+    faults = [f"{name} is missing" for name in sorted(set(listed) - present)]
+    faults += [f"{name} was added" for name in sorted(present - set(listed))]
+    faults += [f"{n} was changed" for n in sorted(present & set(listed)) if sha256_file(folder / n) != listed[n]]
+    if faults:
+        raise VerificationFailed(f"{folder}: {'; '.join(faults)}", "Copy the package again from its source.")
+
+
+def _promise(folder: Path) -> _Promise:
+    path = folder / "request.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        request = from_json(Request, json.dumps(document["request"]))
+        return _Promise(request, int(document["parameters"]), int(document["flops"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VerificationFailed(f"{path} cannot be read: {error}", "Make the package again.") from error
+
+
+def _score(predictor: Predictor, folder: Path, data: Path | None) -> tuple[Score | None, str]:
+    document: dict[str, Any] = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    if data is not None:
+        document["root"] = str(data)
+    dataset: Dataset = dataset_from_json(document)
+    absent = [s for s in dataset.part("test") if not s.image.is_file()]
+    if absent and data is None:
+        return None, "the test images are not on this machine; name their folder with --data"
+    return score(predictor, dataset), ""
+
+
+def _time(predictor: Predictor, folder: Path, request: Request) -> Profile:
+    first = json.loads((folder / "expected.json").read_text(encoding="utf-8"))[0]
+    threads = predictor.spec.threads
+    arguments = {
+        "folder": str(folder),
+        "image": str(folder / first["image"]),
+        "box": first["box"],
+        "threads": threads,
+    }
+    limit_ms = None if request.limits.min_fps is None else 1000.0 / request.limits.min_fps
+    candidate = Candidate("package", TIMING_FACTORY, arguments)
+    return measure([candidate], scope="pipeline", limit_ms=limit_ms, threads=threads)[0]
+
+
+def _timings(profile: Profile) -> tuple[Timing, ...]:
+    found = []
+    for scope, samples in profile.samples_ms.items():
+        if samples:
+            figures = profile.summary(scope)
+            found.append(Timing(scope, figures.n, figures.median, figures.p90, figures.p99))
+    return tuple(found)
+
+
+def _speed(promise: _Promise, profile: Profile) -> list[Check]:
+    if profile.error is not None:
+        return [Check("speed", "a measurement", profile.error, MISSED)]
+    seen = f"{profile.summary().fps_p90:.1f} fps at p90, whole pipeline"
+    wanted = promise.request.limits.min_fps
+    if wanted is None or profile.verdict is None:
+        return []
+    result = {"PASS": MET, "FAIL": MISSED}.get(str(profile.verdict.outcome), UNCHECKED)
+    counted = f"{profile.verdict.queries - profile.verdict.over} of {profile.verdict.queries} queries in time"
+    return [Check("speed", f"at least {wanted:g} fps", f"{seen}; {counted}", result)]
+
+
+def _sizes(promise: _Promise) -> list[Check]:
+    limits = promise.request.limits
+    checks = []
+    if limits.max_parameters is not None:
+        result = MET if promise.parameters <= limits.max_parameters else MISSED
+        wanted = f"at most {limits.max_parameters / 1e6:g} M"
+        checks.append(Check("parameters", wanted, f"{promise.parameters / 1e6:.3f} M counted", result))
+    if limits.max_flops is not None:
+        result = MET if promise.flops <= limits.max_flops else MISSED
+        wanted = f"at most {limits.max_flops / 1e9:g} GFLOPs"
+        checks.append(Check("operations", wanted, f"{promise.flops / 1e9:.3f} GFLOPs counted", result))
+    return checks
+
+
+def _quality(request: Request, scored: Score | None, missing: str) -> list[Check]:
+    task = TASKS[request.task]
+    wanted = f"above {task.baseline_title}"
+    if scored is None:
+        checks = [Check(task.metric_title, wanted, missing, UNCHECKED)]
+    else:
+        seen = f"{scored.metric:.3f}, baseline {scored.baseline:.3f}, {scored.images} test images"
+        checks = [Check(task.metric_title, wanted, seen, _word(scored.metric > scored.baseline))]
+    unchecked = {wish.split(" of ")[0] for wish in request.unchecked}
+    for target in request.targets:
+        if target.name in unchecked:
+            continue
+        name = f"{target.name} asked for"
+        if scored is None:
+            checks.append(Check(name, f"at least {target.value:g}", missing, UNCHECKED))
+        else:
+            result = _word(scored.metric >= target.value)
+            checks.append(Check(name, f"at least {target.value:g}", f"{scored.metric:.3f} on test images", result))
+    return checks
+
+
+def _word(holds: bool | None) -> str:
+    return UNCHECKED if holds is None else MET if holds else MISSED
+
+
+def _overall(checks: list[Check]) -> str:
+    """failed: a promise of the package itself is broken. works: a wish was missed or could not be checked."""
+    soft = tuple(check for check in checks if check.name.endswith("asked for"))
+    if any(check.result == MISSED and check not in soft for check in checks):
+        return "failed"
+    return "perfect" if all(check.result == MET for check in checks) else "works"

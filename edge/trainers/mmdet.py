@@ -1,0 +1,126 @@
+"""Object detection with mmdet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deploy_targets.mmdeploy import KEEP_TOP_K, NMS_IOU, SCORE_THRESHOLD
+from edge.records import Hyperparameters
+from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.workdir import write_atomic
+from zoo.datasets.record import Dataset
+from zoo.models import ModelCard
+
+# What mmdet's own detectors fill borders with; the predictor must use the same.
+PAD_VALUE = 114
+
+
+class _Detection:
+    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
+        model = shipped_model(card, len(dataset.classes))
+        # the same decisions as in the exported graph, so that both can be compared box by box
+        model["test_cfg"].update(
+            score_thr=SCORE_THRESHOLD,
+            nms={"type": "nms", "iou_threshold": NMS_IOU},
+            max_per_img=KEEP_TOP_K,
+        )
+        return model
+
+    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
+        size = (card.width, card.height)
+        pad = {"type": "Pad", "size": size, "pad_val": {"img": (PAD_VALUE,) * 3}}
+        test = [
+            {"type": "LoadImageFromFile"},
+            {"type": "Resize", "scale": size, "keep_ratio": True},
+            pad,
+            {"type": "LoadAnnotations", "with_bbox": True},
+            {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")},
+        ]
+        train = [
+            {"type": "LoadImageFromFile"},
+            {"type": "LoadAnnotations", "with_bbox": True},
+            {
+                "type": "RandomResize",
+                "scale": size,
+                "ratio_range": (1.0 - hyper.scale_jitter, 1.0 + 2 * hyper.scale_jitter),
+                "keep_ratio": True,
+            },
+            {"type": "RandomCrop", "crop_size": (card.height, card.width)},
+            {"type": "YOLOXHSVRandomAug"},
+            {"type": "RandomFlip", "prob": 0.5 if hyper.flip else 0.0},
+            pad,
+            {"type": "PackDetInputs"},
+        ]
+        truth = folder / "val.json"
+        return Recipe(
+            toolbox=card.toolbox,
+            model=self.model(card, dataset),
+            train_dataset=self._dataset(dataset, "train", folder, train),
+            val_dataset={**self._dataset(dataset, "val", folder, test), "test_mode": True},
+            test_pipeline=test,
+            evaluator={"type": "CocoMetric", "ann_file": str(truth), "metric": "bbox", "format_only": False},
+            metric_key="coco/bbox_mAP_50",
+            metric_scale=1.0,
+        )
+
+    def default(self, images: int) -> Hyperparameters:
+        return Hyperparameters(
+            learning_rate=2e-3,
+            weight_decay=0.05,
+            batch_size=batch_for(images, 8),
+            flip=True,
+            scale_jitter=0.25,
+        )
+
+    def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
+        size = {"width": card.width, "height": card.height}
+        return {"resize": "letterbox", **size, "pad_value": PAD_VALUE, **normalization(model)}
+
+    @staticmethod
+    def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:
+        annotations = folder / f"{split}.json"
+        write_atomic(annotations, json.dumps(coco_document(dataset, split)).encode())
+        return {
+            "type": "CocoDataset",
+            "ann_file": str(annotations),
+            "data_prefix": {"img": ""},
+            "metainfo": {"classes": tuple(dataset.classes)},
+            "filter_cfg": {"filter_empty_gt": False, "min_size": 0},
+            "pipeline": pipeline,
+        }
+
+
+def coco_document(dataset: Dataset, split: str) -> dict[str, Any]:
+    """One split in COCO's own shape, with absolute file names and category ids from 1 in class order."""
+    images, annotations = [], []
+    for number, sample in enumerate(dataset.part(split), start=1):
+        images.append(
+            {"id": number, "file_name": str(sample.image), "width": sample.width, "height": sample.height}
+        )
+        for box in sample.boxes:
+            entry: dict[str, Any] = {
+                "id": len(annotations) + 1,
+                "image_id": number,
+                "category_id": box.label + 1,
+                "bbox": [box.x, box.y, box.w, box.h],
+                "area": box.w * box.h,
+                "iscrowd": int(box.crowd),
+            }
+            if dataset.keypoint_names:
+                entry["keypoints"] = [value for point in box.keypoints for value in point]
+                entry["num_keypoints"] = sum(point[2] > 0 for point in box.keypoints)
+            annotations.append(entry)
+    categories: list[dict[str, Any]] = [{"id": i + 1, "name": name} for i, name in enumerate(dataset.classes)]
+    if dataset.keypoint_names:
+        for category in categories:
+            category["keypoints"] = list(dataset.keypoint_names)
+            category["skeleton"] = [[a + 1, b + 1] for a, b in dataset.skeleton]
+    return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
+
+
+TRAINER = _Detection()
+
+if TYPE_CHECKING:
+    _fits: Trainer = TRAINER

@@ -1,0 +1,124 @@
+"""Top-down keypoints with mmpose (SimCC heads)."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.records import Hyperparameters
+from edge.trainers.mmdet import coco_document
+from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.workdir import write_atomic
+from zoo.datasets.record import Dataset
+from zoo.models import ModelCard
+
+# The crop is the box grown by this much; mmpose's default, and the predictor must use the same.
+BOX_PADDING = 1.25
+STRIDE = 32  # of the CSPNeXt backbone's last stage
+
+
+class _Keypoint:
+    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
+        model = shipped_model(card, None)
+        codec = self._codec(card)
+        model["head"].update(
+            out_channels=len(dataset.keypoint_names),
+            input_size=codec["input_size"],
+            in_featuremap_size=(card.width // STRIDE, card.height // STRIDE),
+            decoder=codec,
+        )
+        model["test_cfg"] = {"flip_test": False}
+        return model
+
+    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
+        codec = self._codec(card)
+        affine = {"type": "TopdownAffine", "input_size": codec["input_size"]}
+        center = {"type": "GetBBoxCenterScale", "padding": BOX_PADDING}
+        test = [{"type": "LoadImage"}, center, affine, {"type": "PackPoseInputs"}]
+        train = [
+            {"type": "LoadImage"},
+            center,
+            {
+                "type": "RandomBBoxTransform",
+                "shift_factor": 0.08,
+                "scale_factor": [1.0 - hyper.scale_jitter, 1.0 + hyper.scale_jitter],
+                "rotate_factor": 30,
+            },
+            affine,
+            {"type": "mmdet.YOLOXHSVRandomAug"},
+            {"type": "GenerateTarget", "encoder": codec},
+            {"type": "PackPoseInputs"},
+        ]
+        return Recipe(
+            toolbox=card.toolbox,
+            model=self.model(card, dataset),
+            train_dataset=self._dataset(dataset, "train", folder, train),
+            val_dataset={**self._dataset(dataset, "val", folder, test), "test_mode": True},
+            test_pipeline=test,
+            evaluator={"type": "PCKAccuracy", "thr": 0.1, "norm_item": "bbox"},
+            metric_key="PCK",
+            metric_scale=1.0,
+        )
+
+    def default(self, images: int) -> Hyperparameters:
+        return Hyperparameters(
+            learning_rate=3e-3,
+            weight_decay=0.01,
+            batch_size=batch_for(images, 16),
+            flip=False,  # mirroring needs to know which points swap sides, and the data does not say
+            scale_jitter=0.2,
+        )
+
+    def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
+        size = {"width": card.width, "height": card.height}
+        return {"resize": "box-crop", **size, "box_padding": BOX_PADDING, **normalization(model)}
+
+    @staticmethod
+    def _codec(card: ModelCard) -> Fragment:
+        """RTMPose's target encoding; its sigmas for 192 x 256 are sqrt(side / 8), kept for other sizes."""
+        return {
+            "type": "SimCCLabel",
+            "input_size": (card.width, card.height),
+            "sigma": (math.sqrt(card.width / 8), math.sqrt(card.height / 8)),
+            "simcc_split_ratio": 2.0,
+            "normalize": False,
+            "use_dark": False,
+        }
+
+    @staticmethod
+    def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:
+        annotations = folder / f"{split}.json"
+        write_atomic(annotations, json.dumps(coco_document(dataset, split)).encode())
+        return {
+            "type": "CocoDataset",
+            "ann_file": str(annotations),
+            "data_mode": "topdown",
+            "data_prefix": {"img": ""},
+            "metainfo": _metainfo(dataset),
+            "pipeline": pipeline,
+        }
+
+
+def _metainfo(dataset: Dataset) -> Fragment:
+    names = dataset.keypoint_names
+    return {
+        "dataset_name": "edge",
+        "paper_info": {},
+        "keypoint_info": {
+            i: {"name": name, "id": i, "color": [255, 128, 0], "type": "", "swap": ""} for i, name in enumerate(names)
+        },
+        "skeleton_info": {
+            i: {"link": (names[a], names[b]), "id": i, "color": [0, 128, 255]}
+            for i, (a, b) in enumerate(dataset.skeleton)
+        },
+        "joint_weights": [1.0] * len(names),
+        "sigmas": [0.05] * len(names),  # used by OKS only, which is not our metric
+    }
+
+
+TRAINER = _Keypoint()
+
+if TYPE_CHECKING:
+    _fits: Trainer = TRAINER

@@ -1,0 +1,142 @@
+"""Semantic segmentation with mmseg."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.records import Hyperparameters
+from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.workdir import write_atomic
+from zoo.datasets.record import Dataset
+from zoo.models import ModelCard
+from zoo.openmmlab import prepare
+
+# The value mmseg leaves out of loss and score.
+IGNORE = 255
+
+
+class _Segmentation:
+    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
+        model = shipped_model(card, len(dataset.classes))
+        model["data_preprocessor"]["size"] = (card.height, card.width)
+        model["test_cfg"] = {"mode": "whole"}
+        for head in [model["decode_head"], *_auxiliary(model)]:
+            # out_channels may be derived from the 19 classes of Cityscapes; let the head derive it from ours.
+            head.pop("out_channels", None)
+            losses = head["loss_decode"] if isinstance(head["loss_decode"], list) else [head["loss_decode"]]
+            for loss in losses:
+                if "min_kept" in loss:
+                    # The config keeps 2 % of the pixels of its own batch; the same share of a quarter of our batch.
+                    loss["min_kept"] = card.width * card.height // 8
+        return model
+
+    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
+        _register_dataset()
+        size = (card.width, card.height)
+        model = self.model(card, dataset)
+        edges = [{"type": "GenerateEdge", "edge_width": 4}] if model["decode_head"]["type"] == "PIDHead" else []
+        test = [
+            {"type": "LoadImageFromFile"},
+            {"type": "Resize", "scale": size, "keep_ratio": False},
+            {"type": "LoadAnnotations", "reduce_zero_label": False},
+            {"type": "PackSegInputs"},
+        ]
+        train = [
+            {"type": "LoadImageFromFile"},
+            {"type": "LoadAnnotations", "reduce_zero_label": False},
+            {
+                "type": "RandomResize",
+                "scale": size,
+                "ratio_range": (1.0 - hyper.scale_jitter, 1.0 + 2 * hyper.scale_jitter),
+                "keep_ratio": False,
+            },
+            {"type": "RandomCrop", "crop_size": (card.height, card.width), "cat_max_ratio": 0.95},
+            {"type": "RandomFlip", "prob": 0.5 if hyper.flip else 0.0},
+            {"type": "PhotoMetricDistortion"},
+            *edges,
+            {"type": "PackSegInputs"},
+        ]
+        return Recipe(
+            toolbox=card.toolbox,
+            model=model,
+            train_dataset=self._dataset(dataset, "train", folder, train),
+            val_dataset=self._dataset(dataset, "val", folder, test),
+            test_pipeline=test,
+            evaluator={"type": "IoUMetric", "iou_metrics": ["mIoU"]},
+            metric_key="mIoU",
+            metric_scale=0.01,
+        )
+
+    def default(self, images: int) -> Hyperparameters:
+        return Hyperparameters(
+            learning_rate=1.5e-3,
+            weight_decay=0.01,
+            batch_size=batch_for(images, 8),
+            flip=True,
+            scale_jitter=0.25,
+        )
+
+    def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
+        return {"resize": "stretch", "width": card.width, "height": card.height, **normalization(model)}
+
+    @staticmethod
+    def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:
+        pairs = [[str(sample.image), str(sample.mask)] for sample in dataset.part(split)]
+        index = folder / f"{split}.json"
+        write_atomic(index, json.dumps(pairs).encode())
+        return {
+            "type": "IndexedSegDataset",
+            "ann_file": str(index),
+            "metainfo": {"classes": tuple(dataset.classes), "palette": _palette(len(dataset.classes))},
+            "mask_values": dict(enumerate(dataset.remap)),
+            "pipeline": pipeline,
+        }
+
+
+def _auxiliary(model: Fragment) -> list[Fragment]:
+    heads = model.get("auxiliary_head") or []
+    return heads if isinstance(heads, list) else [heads]
+
+
+def _palette(classes: int) -> list[list[int]]:
+    return [[(37 * i) % 256, (97 * i) % 256, (173 * i) % 256] for i in range(classes)]
+
+
+def _register_dataset() -> None:
+    """mmseg pairs images and masks by folder and suffix; ours are pairs of paths, so it gets one dataset class more."""
+    prepare("mmseg")
+    from mmseg.datasets import BaseSegDataset
+    from mmseg.registry import DATASETS
+
+    if "IndexedSegDataset" in DATASETS.module_dict:
+        return
+
+    class IndexedSegDataset(BaseSegDataset):  # type: ignore[misc]
+        """`ann_file` is a JSON list of [image, mask]; `mask_values` maps values in the files to class numbers."""
+
+        def __init__(self, mask_values: dict[int, int], **kwargs: Any) -> None:
+            self._mask_values = mask_values
+            super().__init__(reduce_zero_label=False, **kwargs)
+
+        def load_data_list(self) -> list[dict[str, Any]]:
+            pairs = json.loads(Path(self.ann_file).read_text(encoding="utf-8"))
+            return [
+                {
+                    "img_path": image,
+                    "seg_map_path": mask,
+                    "label_map": self._mask_values or None,
+                    "reduce_zero_label": False,
+                    "seg_fields": [],
+                }
+                for image, mask in pairs
+            ]
+
+    DATASETS.register_module(module=IndexedSegDataset)
+
+
+TRAINER = _Segmentation()
+
+if TYPE_CHECKING:
+    _fits: Trainer = TRAINER

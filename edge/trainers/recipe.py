@@ -1,0 +1,101 @@
+"""What a toolbox must say about training one model on one dataset, and the edits all toolboxes make to a shipped config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edge.records import Hyperparameters
+from zoo.datasets.record import Dataset
+from zoo.models import ModelCard, config_path
+from zoo.openmmlab import prepare
+
+# Config fragments of OpenMMLab are nested dicts by nature.
+Fragment = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that is particular to one toolbox; launch.py adds loops, optimizer, hooks and folders.
+
+    `metric_key` is the evaluator's name for the validation metric and `metric_scale` brings it to 0..1.
+    """
+
+    toolbox: str
+    model: Fragment
+    train_dataset: Fragment
+    val_dataset: Fragment
+    test_pipeline: list[Fragment]
+    evaluator: Fragment
+    metric_key: str
+    metric_scale: float
+    collate: str = "pseudo_collate"
+
+
+class Trainer(Protocol):
+    """One toolbox."""
+
+    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
+        """The shipped model config, edited for the data's classes and the card's input size."""
+        ...
+
+    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
+        """Write the toolbox's annotation files into `folder` and describe the training."""
+        ...
+
+    def default(self, images: int) -> Hyperparameters:
+        """The starting point of the search for that many training images."""
+        ...
+
+    def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
+        """The preprocessing that the test pipeline applies, in the words of `edge.predictor.spec.Preprocess`."""
+        ...
+
+
+def shipped_model(card: ModelCard, classes: int | None) -> Fragment:
+    """Load the model part of the config that ships with the toolbox, fit for one machine, offline, `classes` classes."""
+    prepare(card.toolbox)
+    from mmengine.config import Config
+
+    config = Config.fromfile(str(config_path(card)))
+    model: Fragment = _edited(config.model.to_dict(), classes)
+    if "data_preprocessor" not in model:
+        model["data_preprocessor"] = config.data_preprocessor.to_dict()
+    return model
+
+
+def _edited(node: Any, classes: int | None) -> Any:
+    """Copy of a config tree: plain BatchNorm, no weights by URL, `classes` outputs, no class weights of other data."""
+    if isinstance(node, Mapping):
+        edited = {key: _edited(value, classes) for key, value in node.items()}
+        if edited.get("type") == "SyncBN":
+            edited["type"] = "BN"  # one process: SyncBatchNorm has no peers, and no CPU kernel
+        init = edited.get("init_cfg")
+        if isinstance(init, dict) and init.get("type") == "Pretrained":
+            edited["init_cfg"] = None
+        edited.pop("class_weight", None)
+        if "pretrained" in edited:
+            edited["pretrained"] = None
+        if classes is not None and "num_classes" in edited:
+            edited["num_classes"] = classes
+        return edited
+    if isinstance(node, list | tuple):
+        return type(node)(_edited(item, classes) for item in node)
+    return node
+
+
+def normalization(model: Fragment) -> dict[str, Any]:
+    """Mean, standard deviation (0..255 scale, in the order of the channels fed) and that order."""
+    given = model["data_preprocessor"]
+    rgb = bool(given.get("bgr_to_rgb", given.get("to_rgb", False)))
+    return {"mean": list(given["mean"]), "std": list(given["std"]), "channels": "rgb" if rgb else "bgr"}
+
+
+def batch_for(images: int, most: int) -> int:
+    """Largest power of two up to `most` that still gives four batches an epoch."""
+    batch = most
+    while batch > 4 and batch * 4 > images:
+        batch //= 2
+    return batch

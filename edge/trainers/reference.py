@@ -1,0 +1,120 @@
+"""What the trained PyTorch model itself answers, through the toolbox's own test pipeline: the truth an export must match.
+
+Also counts parameters and operations of a model. Knows nothing about exported files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.trainers.recipe import Fragment
+from zoo.openmmlab import prepare
+
+Arrays = dict[str, Any]  # name -> numpy array
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Parameters used at inference, and multiply-accumulates of one image (what OpenMMLab's metafiles call FLOPs)."""
+
+    parameters: int
+    flops: int
+
+
+def count(toolbox: str, model: Fragment, width: int, height: int) -> Counted:
+    """Build the model and count it with MMEngine's analysis; heads that only training uses are left out."""
+    import contextlib
+    import io
+
+    prepare(toolbox)
+    from mmengine.analysis import get_model_complexity_info
+
+    network = _build(model)
+    if hasattr(network, "auxiliary_head"):
+        del network.auxiliary_head
+    network.eval()
+    if toolbox == "mmpose":
+        network.forward = network._forward  # its `forward` insists on data samples, `_forward` takes the image alone
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        found = get_model_complexity_info(network, (3, height, width), show_table=False, show_arch=False)
+    return Counted(sum(p.numel() for p in network.parameters()), int(found["flops"]))
+
+
+def answers(
+    toolbox: str,
+    model: Fragment,
+    checkpoint: Path,
+    test_pipeline: Sequence[Fragment],
+    images: Sequence[tuple[Path, tuple[float, float, float, float] | None]],
+) -> list[Arrays]:
+    """Predict each (image, box) with the trained model.
+
+    Returns per image the arrays of its task: scores (classes,), or boxes (n, 4) x1 y1 x2 y2 with box_scores and
+    labels, or mask (H, W), or keypoints (k, 2); all in image pixels.
+    """
+    prepare(toolbox)
+    import torch
+    from mmengine.dataset import Compose, default_collate, pseudo_collate
+    from mmengine.runner import load_checkpoint
+
+    network = _build(model)
+    load_checkpoint(network, str(checkpoint), map_location="cpu")
+    network.eval()
+    pipeline = Compose([step for step in test_pipeline if step["type"] != "LoadAnnotations"])
+    collate = default_collate if toolbox == "mmpretrain" else pseudo_collate
+    found = []
+    for path, box in images:
+        with torch.no_grad():
+            sample = network.test_step(collate([pipeline(_item(toolbox, path, box))]))[0]
+        found.append(_READ[toolbox](sample))
+    return found
+
+
+def _build(model: Fragment) -> Any:
+    import copy
+
+    from mmengine.config import ConfigDict
+    from mmengine.registry import MODELS
+
+    return MODELS.build(ConfigDict(copy.deepcopy(model)))
+
+
+def _item(toolbox: str, path: Path, box: tuple[float, float, float, float] | None) -> dict[str, Any]:
+    if toolbox != "mmpose":
+        return {"img_path": str(path), "img_id": 0}
+    import numpy as np
+
+    assert box is not None, "a top-down model is asked with a box"
+    x, y, w, h = box
+    return {
+        "img_path": str(path),
+        "bbox": np.array([[x, y, x + w, y + h]], np.float32),
+        "bbox_score": np.ones(1, np.float32),
+    }
+
+
+def _of_classifier(sample: Any) -> Arrays:
+    return {"scores": sample.pred_score.cpu().numpy()}
+
+
+def _of_detector(sample: Any) -> Arrays:
+    found = sample.pred_instances
+    return {
+        "boxes": found.bboxes.cpu().numpy(),
+        "box_scores": found.scores.cpu().numpy(),
+        "labels": found.labels.cpu().numpy(),
+    }
+
+
+def _of_segmenter(sample: Any) -> Arrays:
+    return {"mask": sample.pred_sem_seg.data[0].cpu().numpy().astype("uint8")}
+
+
+def _of_pose(sample: Any) -> Arrays:
+    return {"keypoints": sample.pred_instances.keypoints[0]}
+
+
+_READ = {"mmpretrain": _of_classifier, "mmdet": _of_detector, "mmseg": _of_segmenter, "mmpose": _of_pose}

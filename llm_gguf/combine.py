@@ -1,0 +1,192 @@
+"""Puts the two readings together by one stated rule per field; every difference is listed, none is settled silently.
+
+- speed, flops, parameters: a value that the rules read explicitly wins; else the language model's.
+- metrics: per number; the rules' name wins where a name stands beside the number.
+- engine, device: only what is written; the model chooses where several are written.
+- task: the model's, unless the text names exactly one other task outright ("instance segmentation").
+- class, model and data set names: the model's (they are spans of the text).
+Knows neither llama.cpp nor the grammar.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llm_gguf.answer import Draft, Span
+from llm_gguf.config import RequestConfig
+from llm_gguf.reader import Finding, Reading
+
+_SIZES = {
+    "fps": 1.0, "ms": 1e-3, "s": 1.0, "MFLOPs": 1e6, "GFLOPs": 1e9, "TFLOPs": 1e12, "K": 1e3, "M": 1e6, "B": 1e9,
+    "share": 1.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A field that the two readers read differently, and whose reading went into the configuration."""
+
+    field: str
+    model_reading: str
+    reader_reading: str
+    taken: Literal["model", "reader"]
+
+
+@dataclass(slots=True)
+class Combined:
+    """The configuration in the making, with its spans and disagreements."""
+
+    spans: dict[str, Span] = field(default_factory=dict)
+    disagreements: list[Disagreement] = field(default_factory=list)
+
+
+def _base(finding: Finding) -> float:
+    """The quantity in one unit, so that 33.3 ms and 30 fps compare."""
+    size = finding.value * _SIZES[finding.unit]
+    return 1 / size if finding.unit in ("ms", "s") and size else size
+
+
+def same(a: Finding, b: Finding) -> bool:
+    """Equal up to rounding."""
+    first, second = _base(a), _base(b)
+    return abs(first - second) <= 2e-3 * max(abs(first), abs(second))
+
+
+def _shown(finding: Finding | None) -> str:
+    if finding is None:
+        return "none"
+    name = finding.field.removeprefix("metric.")
+    head = f"{name} " if finding.field.startswith("metric.") else ""
+    return f"{head}{finding.value:g}" + ("" if finding.unit == "share" else f" {finding.unit}")
+
+
+class Combiner:
+    """Combines one draft with one reading of the same text."""
+
+    def __init__(self, text: str, draft: Draft, reading: Reading) -> None:
+        self.text, self.draft, self.reading = text, draft, reading
+        self.out = Combined()
+
+    def config(self) -> RequestConfig:
+        draft, out = self.draft, self.out
+        task = self._task()
+        objects = self._objects()
+        quantities = {kind: self._quantity(kind) for kind in ("speed", "flops", "parameters")}
+        metrics = self._metrics()
+        for index, metric in enumerate(metrics):
+            self._note(f"model.metrics.{index}", metric.start, metric.end)
+        for path, span in (("model.specific_model", draft.model), ("data.specific_dataset", draft.dataset)):
+            if span is not None:
+                out.spans[path] = span
+        return RequestConfig.model_validate(
+            {
+                "data": {
+                    "scenario": f"{task} of {', '.join(objects)}" if objects else "none",
+                    "object": objects,
+                    "modality": _modality(self.text),
+                    "specific_dataset": draft.dataset.text if draft.dataset else "none",
+                },
+                "model": {
+                    "task": task,
+                    "specific_model": draft.model.text if draft.model else "none",
+                    **quantities,
+                    "metrics": [{"name": m.field.removeprefix("metric."), "value": m.value} for m in metrics],
+                },
+                "deploy": {
+                    "gpu": self._closed("deploy.gpu", "device", draft.gpu),
+                    "inference_engine": self._closed("deploy.inference_engine", "engine", draft.engine),
+                },
+            }
+        )
+
+    def _note(self, path: str, start: int, end: int) -> None:
+        self.out.spans[path] = Span(start, end, self.text[start:end])
+
+    def _differ(self, path: str, model: str, rules: str, taken: Literal["model", "reader"]) -> None:
+        self.out.disagreements.append(Disagreement(path, model, rules, taken))
+
+    def _task(self) -> str:
+        task = str(self.draft.task)
+        named = [f for f in self.reading.findings if f.field.startswith("task.")]
+        if task in [f.unit for f in named] or not named:
+            for finding in named:
+                if finding.unit == task:
+                    self._note("model.task", finding.start, finding.end)
+            return task
+        # "instance segmentation" also holds the word of a plainer task: the first of the list is the most special.
+        winner = named[0]
+        taken: Literal["model", "reader"] = "reader" if len(named) == 1 else "model"
+        self._differ("model.task", task, winner.unit, taken)
+        if taken == "reader":
+            self._note("model.task", winner.start, winner.end)
+            return winner.unit
+        return task
+
+    def _objects(self) -> list[str]:
+        names: list[str] = []
+        for span in self.draft.objects:
+            if span.text.casefold() not in [n.casefold() for n in names]:
+                self.out.spans[f"data.object.{len(names)}"] = span
+                names.append(span.text)
+        return names
+
+    def _quantity(self, kind: str) -> dict[str, float | str]:
+        path = f"model.{kind}"
+        model = self.draft.quantities.get(kind)
+        explicit = [f for f in self.reading.of(kind) if f.explicit]
+        agreed = [f for f in self.reading.of(kind) if model is not None and same(f, model)]
+        chosen = agreed[0] if agreed else explicit[0] if explicit else model
+        others = [f for f in explicit if chosen is None or not same(f, chosen)]
+        if chosen is not None and not agreed:
+            self._differ(
+                path, _shown(model), _shown(explicit[0] if explicit else None), "reader" if explicit else "model"
+            )
+        for other in others:
+            self._differ(path, _shown(chosen), _shown(other), "model" if agreed else "reader")
+        if chosen is None:
+            return {"value": 0, "unit": "none"}
+        self._note(path, chosen.start, chosen.end)
+        return {"value": chosen.value, "unit": chosen.unit}
+
+    def _metrics(self) -> list[Finding]:
+        rules = [f for f in self.reading.findings if f.field.startswith("metric.")]
+        chosen = list(rules)
+        for model in self.draft.metrics:
+            near = [f for f in rules if f.start <= model.start < f.end]
+            if not near:
+                self._differ("model.metrics", _shown(model), "none", "model")
+                chosen.append(model)
+            elif (near[0].field, near[0].value) != (model.field, model.value):
+                self._differ("model.metrics", _shown(model), _shown(near[0]), "reader")
+        for finding in rules:
+            if not any(finding.start <= m.start < finding.end for m in self.draft.metrics):
+                self._differ("model.metrics", "none", _shown(finding), "reader")
+        return sorted(_distinct(chosen), key=lambda f: f.start)
+
+    def _closed(self, path: str, kind: str, model: str) -> str:
+        written = {f.unit: f for f in self.reading.findings if f.field.startswith(f"{kind}.")}
+        if not written:
+            if model != "none":
+                self._differ(path, model, "none", "reader")
+            return "none"
+        chosen = model if model in written else next(iter(written))
+        if chosen != model or len(written) > 1:
+            self._differ(path, model, " and ".join(written), "model" if chosen == model else "reader")
+        self._note(path, written[chosen].start, written[chosen].end)
+        return chosen
+
+
+def _distinct(findings: Sequence[Finding]) -> list[Finding]:
+    kept: list[Finding] = []
+    for finding in findings:
+        if all((finding.field, finding.value) != (k.field, k.value) for k in kept):
+            kept.append(finding)
+    return kept
+
+
+def _modality(text: str) -> str:
+    lowered = text.casefold()
+    for word, modality in (("thermal", "thermal"), ("infrared", "infrared"), ("depth map", "depth")):
+        if word in lowered:
+            return modality
+    return "rgb"

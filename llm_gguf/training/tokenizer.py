@@ -1,0 +1,54 @@
+"""Learns the byte-level BPE of the small model: python -m llm_gguf.training.tokenizer REQUESTS.jsonl OUT.json
+
+Single digits, no capitals (the prompt is in small letters), structural tokens at the end of the vocabulary.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from llm_gguf.prompting import encode, structural_tokens
+from llm_gguf.training.generate import load
+
+TEXT_VOCABULARY = 2048
+
+
+def _texts(path: Path, limit: int) -> Iterator[str]:
+    for number, sample in enumerate(load(path)):
+        if number >= limit:
+            return
+        yield "".join(p for p in encode(sample.text).pieces if not p.startswith("<") or len(p) == 1)
+
+
+def learn(path: Path, limit: int = 40_000) -> Tokenizer:
+    """Byte-level BPE on the words of the requests."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=TEXT_VOCABULARY, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator(_texts(path, limit), trainer)
+    tokenizer.add_tokens([AddedToken(t, normalized=False) for t in structural_tokens()])
+    # At least one is needed as the end-of-text token that llama.cpp wants and the model never gives.
+    spare = -tokenizer.get_vocab_size() % 64 or 64
+    tokenizer.add_tokens([AddedToken(f"<spare{i}>", normalized=False) for i in range(spare)])
+    return tokenizer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("requests", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    tokenizer = learn(args.requests)
+    tokenizer.save(str(args.out))
+    print(f"vocabulary of {tokenizer.get_vocab_size()} tokens in {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What a measurement leaves behind, with its JSON form. Knows nothing about how it was taken."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from profiler.stats import Outcome, Summary, Verdict, summary
+
+
+@dataclass(frozen=True)
+class Window:
+    """One uninterrupted run of queries; `counted` is False if it was repeated because of foreign load."""
+
+    scope: str
+    queries: int
+    wall_s: float
+    cores_used: float
+    foreign_cores: float
+    preempted: int
+    frequency_mhz: float | None
+    counted: bool
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All that was measured of one candidate.
+
+    `samples_ms` has every counted latency by scope, in order; `warmup_ms` those before it was steady and
+    `rejected_ms` those of repeated windows. `verdict` is on `scope` and None without a limit or with an `error`.
+    `warnings` and `error` are data for the reader. `dropped` says that racing ended it early.
+    """
+
+    name: str
+    scope: str
+    threads: int
+    limit_ms: float | None
+    samples_ms: dict[str, tuple[float, ...]]
+    stable: bool
+    verdict: Verdict | None = None
+    dropped: bool = False
+    peak_rss_mb: float | None = None
+    affinity: tuple[int, ...] = ()
+    windows: tuple[Window, ...] = ()
+    warmup_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    rejected_ms: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+    def summary(self, scope: str | None = None) -> Summary:
+        """Figures of one scope, the raced one by default; BadSamples if there are none."""
+        return summary(self.samples_ms.get(scope or self.scope, ()))
+
+    def to_json(self) -> dict[str, Any]:
+        """A document for `json.dumps`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "Profile":
+        """The record `to_json` was called on, after a way through JSON or not."""
+        verdict = document["verdict"]
+        return cls(
+            **{
+                **document,
+                **{name: _tuples(document[name]) for name in ("samples_ms", "warmup_ms", "rejected_ms")},
+                "verdict": verdict and Verdict(**{**verdict, "outcome": Outcome(verdict["outcome"])}),
+                "affinity": tuple(document["affinity"]),
+                "windows": tuple(Window(**window) for window in document["windows"]),
+                "warnings": tuple(document["warnings"]),
+            }
+        )
+
+
+def _tuples(by_scope: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    return {scope: tuple(values) for scope, values in by_scope.items()}

@@ -1,0 +1,1 @@
+"""Vocabulary and cards: tasks, dataset formats, labels, models. Imports nothing of the floors above."""
