@@ -1,1 +1,1 @@
-"""A model file in, a callable out: one file per inference engine, MMDeploy for conversion. Knows no request and no data."""
+"""A model file in, a callable out: one file per engine, MMDeploy converts. Knows no request and no data."""

@@ -32,6 +32,8 @@ FOREIGN = {
     ("profiler.errors", "ProfilerError"): Exit.INTERNAL,
 }
 
+STATES = {"start": "begins", "kept": "finished earlier, kept", "done": "done"}
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document as the last line of standard output.")]
 
 
@@ -54,14 +56,24 @@ def root(
 @app.command()
 def produce(
     request: Annotated[str, typer.Argument(help="What to make, in plain English.")],
-    data: Annotated[Path | None, typer.Option(help="Folder of labelled images.", show_default="data that comes with edge")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of this job; the package appears in it as `package`.")] = Path("edge-out"),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of labelled images.", show_default="data that comes with edge")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of this job; the package appears in it as `package`.")] = Path(
+        "edge-out"
+    ),
     budget: Annotated[str, typer.Option(help="Time for the whole job, such as 90s, 10m, 1h30m.")] = "10m",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be read.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Take the stated reading where two readings differ.")] = False,
-    weights: Annotated[Path | None, typer.Option(help="PyTorch checkpoint to start from.", show_default="from scratch")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the stated reading where two readings differ.")
+    ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="PyTorch checkpoint to start from.", show_default="from scratch")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the model at run time.", show_default="1")] = None,
-    llm: Annotated[Path | None, typer.Option(help="Another GGUF model to read the request.", show_default="edge's own")] = None,
+    llm: Annotated[
+        Path | None, typer.Option(help="Another GGUF model to read the request.", show_default="edge's own")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of split, search and training.", show_default="0")] = None,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +97,14 @@ def produce(
     packed = run(job, _listener())
     _tell_package(Path(packed.folder))
     if as_json:
-        _print_json({"package": packed.folder, "overall": packed.overall, "files": packed.files, "size_bytes": packed.size_bytes})
+        _print_json(
+            {
+                "package": packed.folder,
+                "overall": packed.overall,
+                "files": packed.files,
+                "size_bytes": packed.size_bytes,
+            }
+        )
 
 
 @app.command()
@@ -129,10 +148,18 @@ def verify(
 def run(
     package: Annotated[Path, typer.Argument(help="Folder of a package.")],
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    draw: Annotated[Path | None, typer.Option(help="Folder for pictures with the predictions drawn.", show_default="none")] = None,
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Least score of a box.", show_default="of the package")] = None,
-    box: Annotated[str | None, typer.Option(help="x,y,w,h of the object, for keypoint packages.", show_default="whole image")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the model.", show_default="of the package")] = None,
+    draw: Annotated[
+        Path | None, typer.Option(help="Folder for pictures with the predictions drawn.", show_default="none")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least score of a box.", show_default="of the package")
+    ] = None,
+    box: Annotated[
+        str | None, typer.Option(help="x,y,w,h of the object, for keypoint packages.", show_default="whole image")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the model.", show_default="of the package")
+    ] = None,
 ) -> None:
     """Predict images with a package; one JSON document per image on standard output."""
     from edge.predictor.draw import draw as picture
@@ -210,16 +237,17 @@ def _existing(package: Path) -> Path:
 
 
 def _listener() -> Any:
+    """Steps and progress on standard error."""
     from edge.pipeline import Listener
-    from edge.report import terminal
     from edge.report.progress import ProgressLine
+    from edge.report.terminal import say_step
 
     started = time.monotonic()
     progress = ProgressLine()
 
     def step(name: str, state: str) -> None:
         progress.clear()
-        terminal.say_step(name, state, time.monotonic() - started)
+        say_step(name, STATES[state], time.monotonic() - started)
 
     return Listener(step, progress.say)
 

@@ -131,13 +131,17 @@ def _names() -> list[Finding]:
         found = importlib.util.find_spec(name)
         origin = Path(found.origin).resolve() if found and found.origin else None
         if origin is None or origin.parent.parent != home:
-            findings.append(Finding("Names", name, MISSING, f"imports {origin}, not edge's own; use an environment of its own"))
+            findings.append(
+                Finding("Names", name, MISSING, f"imports {origin}, not edge's own; use an environment of its own")
+            )
     return findings or [Finding("Names", "packages", OK, "all five are edge's own")]
 
 
 def _tools() -> list[Finding]:
     return [
-        Finding("Tools", tool, OK if shutil.which(tool) else NOTE, shutil.which(tool) or "not found; only set-up needs it")
+        Finding(
+            "Tools", tool, OK if shutil.which(tool) else NOTE, shutil.which(tool) or "not found; only set-up needs it"
+        )
         for tool in ("gcc", "g++", "cmake", "make", "git")
     ]
 

@@ -61,29 +61,79 @@ def produce(job: Job, listener: Listener) -> Packed:
     _refuse_bad_job(job)
     with Workdir.locked(job.out, job.identity(), listener.step) as work:
         request = work.step("understand", Request, lambda _: understand.run(job.text, settings.llm, job.accept))
-        gathered = work.step("gather", Gathered, lambda folder: gather.run(
-            request, job.data, folder, skip_bad=job.skip_bad, seed=settings.seed, progress=_counter(say, "image")))
+        gathered = work.step(
+            "gather",
+            Gathered,
+            lambda folder: gather.run(
+                request, job.data, folder, skip_bad=job.skip_bad, seed=settings.seed, progress=_counter(say, "image")
+            ),
+        )
         dataset = _dataset(work)
         cards = work.step("shortlist", tuple[ModelCard, ...], lambda _: shortlist.run(request, gathered))
-        measured = work.step("measure", Measurements, lambda folder: measure.run(
-            request, cards, dataset, folder, threads=settings.threads, say=say))
+        measured = work.step(
+            "measure",
+            Measurements,
+            lambda folder: measure.run(request, cards, dataset, folder, threads=settings.threads, say=say),
+        )
         choice = work.step("choose", Choice, lambda _: choose.run(request, measured))
-        tuned = work.step("tune", Tuned, lambda folder: tune.run(
-            choice, dataset, folder, budget_s=_tune_budget(job, work), seed=settings.seed,
-            threads=_train_threads(job), weights=job.weights, say=say))
-        trained = work.step("train", Trained, lambda folder: train.run(
-            choice, tuned, dataset, folder, budget_s=_train_budget(job, work), seed=settings.seed,
-            weights=job.weights, say=say))
+        tuned = work.step(
+            "tune",
+            Tuned,
+            lambda folder: tune.run(
+                choice,
+                dataset,
+                folder,
+                budget_s=_tune_budget(job, work),
+                seed=settings.seed,
+                threads=_train_threads(job),
+                weights=job.weights,
+                say=say,
+            ),
+        )
+        trained = work.step(
+            "train",
+            Trained,
+            lambda folder: train.run(
+                choice,
+                tuned,
+                dataset,
+                folder,
+                budget_s=_train_budget(job, work),
+                seed=settings.seed,
+                weights=job.weights,
+                say=say,
+            ),
+        )
         spec = measure.spec(request, dataset, measure.how(choice, dataset), settings.threads)
-        exported = work.step("export", Exported, lambda folder: export.run(
-            request, choice, trained, dataset, spec, work.root, folder))
+        exported = work.step(
+            "export", Exported, lambda folder: export.run(request, choice, trained, dataset, spec, work.root, folder)
+        )
         staged = work.root / exported.folder
         verified = work.step("verify", Verified, lambda folder: verify_afresh(staged, folder))
         _refuse_broken(verified, staged)
-        return work.step("pack", Packed, lambda folder: pack.run(
-            Story(request, gathered, measured, choice, tuned, trained, exported, verified, work.seconds_spent(),
-                  _versions(), pack.pictures(staged, dataset), job.budget_s),
-            staged, work.root / PACKAGE, folder))
+        return work.step(
+            "pack",
+            Packed,
+            lambda folder: pack.run(
+                Story(
+                    request,
+                    gathered,
+                    measured,
+                    choice,
+                    tuned,
+                    trained,
+                    exported,
+                    verified,
+                    work.seconds_spent(),
+                    _versions(),
+                    pack.pictures(staged, dataset),
+                    job.budget_s,
+                ),
+                staged,
+                work.root / PACKAGE,
+                folder,
+            ),
+        )
 
 
 def verify_afresh(staged: Path, folder: Path) -> Verified:
@@ -140,7 +190,11 @@ def _refuse_bad_job(job: Job) -> None:
 def _refuse_broken(verified: Verified, staged: Path) -> None:
     if verified.overall != "failed":
         return
-    missed = [f"{check.name}: wanted {check.wanted}, seen {check.seen}" for check in verified.checks if check.result == "missed"]
+    missed = [
+        f"{check.name}: wanted {check.wanted}, seen {check.seen}"
+        for check in verified.checks
+        if check.result == "missed"
+    ]
     raise VerificationFailed(
         "the trained model does not hold the request, so no package was made: " + "; ".join(missed),
         f"What was made lies in {staged} for a look.",

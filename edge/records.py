@@ -1,4 +1,4 @@
-"""What flows between the steps: small frozen records, written as JSON by workdir.py. No behaviour beyond derived facts."""
+"""What flows between the steps: small frozen records, written as JSON by workdir.py. No behaviour."""
 
 from __future__ import annotations
 

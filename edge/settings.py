@@ -19,7 +19,9 @@ class Settings:
     """All that is not part of the request. Paths are absolute."""
 
     threads: int = 1  # of the model at run time: what a shared edge box can promise; measured and shipped alike
-    train_threads: int = 0  # most that PyTorch may use in training; 0 allows every core; the faster of 1 and this is taken
+    train_threads: int = (
+        0  # most that PyTorch may use in training; 0 allows every core; the faster of 1 and this is taken
+    )
     llm: Path | None = None  # another GGUF model for reading requests; None takes the one that ships with edge
     seed: int = 0  # of split, search and training
 
@@ -72,7 +74,11 @@ def resolve(**flags: Any) -> Settings:
             values[setting.name] = Path(given).expanduser().resolve() if setting.name == "llm" else int(given)
         except (TypeError, ValueError):
             faults.append(f"{source}: {setting.name} is {given!r}, expected a whole number")
-    faults += [f"{name} is {values[name]}" for name, least in (("threads", 1), ("train_threads", 0)) if values.get(name, least) < least]
+    faults += [
+        f"{name} is {values[name]}"
+        for name, least in (("threads", 1), ("train_threads", 0))
+        if values.get(name, least) < least
+    ]
     if faults:
         raise BadRequest("settings cannot be used: " + "; ".join(faults), "Correct them; docs/SETTINGS.md lists all.")
     return Settings(**values)
@@ -93,7 +99,7 @@ def _file() -> tuple[Path, dict[str, Any]]:
 
 
 def seconds(text: str) -> float:
-    """"90", "90s", "10m", "1h30m" -> seconds.
+    """ "90", "90s", "10m", "1h30m" -> seconds.
 
     Raises:
         BadRequest: anything else, or nothing.

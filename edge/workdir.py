@@ -1,4 +1,4 @@
-"""The folder of one job: a lock, one JSON document per finished step, and the rule that a final name means a whole file.
+"""The folder of one job: a lock, a JSON document per finished step, and the rule that a final name means a whole file.
 
 Knows nothing about what the steps do. What it does not cover: a disk that loses data it has confirmed by fsync.
 """

@@ -33,6 +33,7 @@ class Draft:
     metrics: list[Finding] = field(default_factory=list)
     gpu: str = "none"
     engine: str = "none"
+    engine_span: Span | None = None
 
 
 def number_words(words: Sequence[Word], found: Sequence[Number]) -> dict[int, Number]:
@@ -96,4 +97,4 @@ def _take_name(draft: Draft, mark: str, span: Span) -> None:
     elif mark == "<dataset>":
         draft.dataset = draft.dataset or span
     elif draft.engine == "none":
-        draft.engine = _label(mark)
+        draft.engine, draft.engine_span = _label(mark), span

@@ -2,7 +2,7 @@
 
 - speed, flops, parameters: a value that the rules read explicitly wins; else the language model's.
 - metrics: per number; the rules' name wins where a name stands beside the number.
-- engine, device: only what is written; the model chooses where several are written.
+- engine, device: only what is written (an engine's name may be misspelt); the model chooses between several.
 - task: the model's, unless the text names exactly one other task outright ("instance segmentation").
 - class, model and data set names: the model's (they are spans of the text).
 Knows neither llama.cpp nor the grammar.
@@ -14,7 +14,7 @@ from typing import Literal
 
 from llm_gguf.answer import Draft, Span
 from llm_gguf.config import RequestConfig
-from llm_gguf.reader import Finding, Reading
+from llm_gguf.reader import Finding, Reading, resembles
 
 _SIZES = {
     "fps": 1.0, "ms": 1e-3, "s": 1.0, "MFLOPs": 1e6, "GFLOPs": 1e9, "TFLOPs": 1e12, "K": 1e3, "M": 1e6, "B": 1e9,
@@ -166,6 +166,11 @@ class Combiner:
     def _closed(self, path: str, kind: str, model: str) -> str:
         written = {f.unit: f for f in self.reading.findings if f.field.startswith(f"{kind}.")}
         if not written:
+            span = self.draft.engine_span
+            if kind == "engine" and span is not None and resembles(span.text, model):
+                self._differ(path, model, "none", "model")
+                self.out.spans[path] = span
+                return model
             if model != "none":
                 self._differ(path, model, "none", "reader")
             return "none"

@@ -4,6 +4,7 @@ It reads what is written out (value, unit and meaning within one clause) and not
 characters. It checks the language model and knows nothing about it. It does not read class names.
 """
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -225,6 +226,7 @@ def _metrics(text: str, free: list[Number]) -> Iterator[Finding]:
 
 
 def _metric_number(text: str, name: re.Match[str], free: list[Number]) -> Number | None:
+    free = [n for n in free if n.percent or n.amount <= 1 or 10 <= n.amount <= 100]
     before = [n for n in free if n.tail <= name.start()]
     if before and not text[before[-1].tail : name.start()].strip():
         return before[-1]
@@ -242,6 +244,12 @@ def _metric_number(text: str, name: re.Match[str], free: list[Number]) -> Number
         if re.fullmatch(r"\s*(?:or (?:more|better|higher)\s*)?(?:in |of |for )?(?:[a-z-]+\s+)?", between, _I):
             return number
     return None
+
+
+def resembles(written: str, engine: str) -> bool:
+    """Whether the words are the engine's name with a slip of the hand: tensort, open-vno."""
+    plain = re.sub(r"[^a-z]", "", written.casefold())
+    return difflib.SequenceMatcher(None, plain, engine).ratio() >= 0.8
 
 
 def _engines(text: str) -> Iterator[Finding]:

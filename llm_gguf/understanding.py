@@ -27,8 +27,8 @@ DEFAULT_MODEL: Final = Path(__file__).parent / "models" / "edge-ru.gguf"
 # At least one of these stands in every request for a vision model; a text without any is not sent to the model.
 _CUES = re.compile(
     r"image|picture|photo|camera|video|frame|scan\b|scans|pixel|mask|segment|detect|classif|categor|recogni[sz]|identif"
-    r"|locat|locali|landmark|key ?point|pose\b|poses|joint|skeleton|box|label|tag\b|tags|outline|contour|count|spot|find"
-    r"|sort|grade|distinguish|tell\b|posture|vision|look|see\b|instance|draw|track|shot|footage|x-?ray|micrograph|decide",
+    r"|locat|locali|landmark|key ?point|pose\b|poses|joint|skeleton|box|label|tag\b|tags|outline|contour|count|spot"
+    r"|find|sort|grade|distinguish|tell\b|posture|vision|look|see\b|instance|draw|track|shot|footage|x-?ray|micrograph|decide",
     re.IGNORECASE,
 )
 
@@ -42,7 +42,7 @@ class Understanding:
     """Field path ("model.speed", "data.object.0") -> the characters it was read from."""
     disagreements: tuple[Disagreement, ...]
     confidence: float
-    """The probability the language model gives to its whole reading when nothing constrains it."""
+    """The probability the language model gives to its whole reading when no grammar constrains it."""
     forced_tokens: int
     """How often the grammar overruled the model's first choice."""
     seconds: float

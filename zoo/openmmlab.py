@@ -6,8 +6,12 @@ there and when it can go. This file knows nothing about requests, data or traini
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import importlib.util
+import io
+import logging
 import sys
 import types
 import warnings
@@ -60,14 +64,17 @@ def prepare(toolbox: str | None = None) -> None:
         _stand_in_for_imgaug()
         _forbid_downloads()
         _export_without_dynamo()
+        _quiet_mmengine()
         _prepared = True
     if toolbox is not None:
         _register(toolbox)
 
 
 def _register(toolbox: str) -> None:
-    utils = importlib.import_module(f"{toolbox}.utils")
-    utils.register_all_modules(init_default_scope=True)
+    # the imports print remarks about optional datasets that nobody asked for
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        utils = importlib.import_module(f"{toolbox}.utils")
+        utils.register_all_modules(init_default_scope=True)
     if toolbox == "mmdet":
         _grid_priors_on_cpu()
 
@@ -170,6 +177,13 @@ def _export_without_dynamo() -> None:
 
     if not isinstance(torch.onnx.export, functools.partial):
         torch.onnx.export = functools.partial(torch.onnx.export, dynamo=False)
+
+
+def _quiet_mmengine() -> None:
+    """Progress is told by edge; MMEngine's own remarks (loaded checkpoints, uncounted operators) stay out of it."""
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_current_instance().setLevel(logging.ERROR)
 
 
 def _grid_priors_on_cpu() -> None:

@@ -32,7 +32,9 @@ def draw(image: Image, answer: Answer, spec: PackageSpec, threshold: float | Non
     if answer.scores is not None and answer.label is not None:
         _text(canvas, f"{spec.classes[answer.label]} {answer.scores[answer.label]:.2f}", (4, 20), PALETTE[0])
     elif answer.boxes is not None:
-        _draw_boxes(canvas, answer.confident(spec.postprocess.score_threshold if threshold is None else threshold), spec, zoom)
+        _draw_boxes(
+            canvas, answer.confident(spec.postprocess.score_threshold if threshold is None else threshold), spec, zoom
+        )
     elif answer.mask is not None:
         canvas = _overlay(canvas, answer.mask, spec)
     elif answer.keypoints is not None:

@@ -53,7 +53,9 @@ def decode(data: bytes, name: str) -> Image:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error as error:
-        raise DataError(f"{name} cannot be decoded: {error.err}", "Give a whole JPEG, PNG, BMP, TIFF or WebP.") from error
+        raise DataError(
+            f"{name} cannot be decoded: {error.err}", "Give a whole JPEG, PNG, BMP, TIFF or WebP."
+        ) from error
     if image is None:
         raise DataError(f"{name} is not an image that can be decoded", "Give a whole JPEG, PNG, BMP, TIFF or WebP.")
     decoded: Image = image
@@ -73,7 +75,7 @@ def preprocess(image: Image, how: Preprocess, box: Box | None = None) -> tuple[T
     """Image -> (1, 3, height, width) tensor and the way back. `box` is x, y, w, h; None takes the whole image."""
     resized, frame = _RESIZERS[how.resize](image, how, box)
     swapped = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB) if how.channels == "rgb" else resized
-    tensor = (swapped.astype(np.float32) - np.float32(how.mean)) / np.float32(how.std)
+    tensor = (swapped.astype(np.float32) - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)
     return np.ascontiguousarray(tensor.transpose(2, 0, 1)[None], dtype=np.float32), frame
 
 

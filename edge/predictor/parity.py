@@ -41,7 +41,7 @@ def compare(predictor: Predictor, folder: Path) -> Parity:
     pairs = []
     for entry in entries:
         box = tuple(entry["box"]) if entry["box"] else None
-        pairs.append((predictor(read(folder / entry["image"]), box), entry))  # type: ignore[arg-type]
+        pairs.append((predictor(read(folder / entry["image"]), box), entry))
     return _COMPARERS[predictor.spec.task](pairs, folder)
 
 
@@ -56,13 +56,19 @@ def _classification(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -
 def _detection(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -> Parity:
     total, matched, worst = 0, 0, 0.0
     for answer, entry in pairs:
-        for box, score, label in list(zip(entry["boxes"], entry["box_scores"], entry["labels"], strict=True))[:TOP_BOXES]:
+        for box, score, label in list(zip(entry["boxes"], entry["box_scores"], entry["labels"], strict=True))[
+            :TOP_BOXES
+        ]:
             total += 1
             gap = _nearest(answer, box, score, label)
             if gap is not None:
                 matched += 1
                 worst = max(worst, gap)
-    figures = {"boxes compared": float(total), "boxes found again": matched / total if total else 0.0, "largest corner difference in px": worst}
+    figures = {
+        "boxes compared": float(total),
+        "boxes found again": matched / total if total else 0.0,
+        "largest corner difference in px": worst,
+    }
     return Parity(
         figures,
         "98 % of the 20 best boxes of each image found again: same class, corners within 1 px, score within 0.01",
@@ -84,7 +90,7 @@ def _segmentation(pairs: list[tuple[Answer, dict[str, Any]]], folder: Path) -> P
     shares = []
     for answer, entry in pairs:
         expected = cv2.imread(str(folder / entry["mask"]), cv2.IMREAD_UNCHANGED)
-        shares.append(float((answer.mask == expected).mean()))
+        shares.append(float(np.mean(answer.mask == expected)))
     figures = {"least share of equal pixels": min(shares, default=0.0)}
     return Parity(figures, "99 % of the pixels of each image equal", min(shares) >= 0.99 if shares else None)
 

@@ -39,9 +39,7 @@ def score(predictor: Predictor, dataset: Dataset, progress: Callable[[int, int],
 class _Run:
     """The test part with a predictor."""
 
-    def __init__(
-        self, predictor: Predictor, dataset: Dataset, progress: Callable[[int, int], None] | None
-    ) -> None:
+    def __init__(self, predictor: Predictor, dataset: Dataset, progress: Callable[[int, int], None] | None) -> None:
         self.predictor = predictor
         self.dataset = dataset
         self.test = dataset.part("test")
@@ -69,7 +67,9 @@ def _detection(run: _Run) -> Score:
     found = [metrics.Detections(a.boxes, a.box_scores, a.labels) for a in run.answers()]  # type: ignore[arg-type]
     result = metrics.average_precision(found, truths, classes)
     baseline = metrics.baseline_average_precision(truths, classes)
-    by_class = {f"AP50 of {name}": v for name, v in zip(run.dataset.classes, result.ap50_by_class, strict=True) if v is not None}
+    by_class = {
+        f"AP50 of {name}": v for name, v in zip(run.dataset.classes, result.ap50_by_class, strict=True) if v is not None
+    }
     return Score(result.ap50, baseline.ap50, len(truths), {"AP": result.ap, **by_class})
 
 
@@ -77,6 +77,7 @@ def _segmentation(run: _Run) -> Score:
     classes, ignore = len(run.dataset.classes), run.dataset.ignore_index
     total: Any = np.zeros((classes, classes), np.int64)
     for number, answer in enumerate(run.answers()):
+        assert answer.mask is not None
         total += metrics.confusion(answer.mask, _mask(run.dataset, run.test[number]), classes, ignore)
     known = np.zeros(classes, np.int64)
     for sample in run.dataset.part("train"):

@@ -27,5 +27,3 @@ def callables(folder: str, image: str, box: list[float] | None, threads: int) ->
         "pipeline": lambda: predictor(decode(data, image), whole),
         "facts": predictor.session.placement(),
     }
-
-

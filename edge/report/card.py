@@ -53,9 +53,10 @@ def _opening(story: Story) -> list[str]:
 def _use(story: Story) -> list[str]:
     card = story.choice.chosen.card
     engine = words.ENGINES.get(story.measurements.engine, story.measurements.engine)
+    box = " --box x,y,w,h" if story.request.task == "keypoint" else ""
     return [
         "## How to run it",
-        "```sh\nedge run . IMAGE\n```",
+        f"```sh\nedge run . IMAGE{box}\n```",
         f"- In: one image file. It is brought to {words.times(card.width, card.height)} pixels on the way in.\n"
         f"- Out: {ANSWERS.get(story.request.task, 'see model.json')}.\n"
         f"- Classes ({len(story.gathered.classes)}): {_text(', '.join(story.gathered.classes)) or 'none'}.\n"

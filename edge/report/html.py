@@ -12,6 +12,7 @@ from typing import Any
 from edge.records import Measured, Request, Story
 from edge.report import tables, words
 from edge.report.plots import curve_words, learning_curve_svg, speed_svg
+from zoo.tasks import TASKS
 
 LIST_MOST = 12
 """Skipped and leaked images named in the page; the rest is counted, because a bad data set can have thousands."""
@@ -94,7 +95,9 @@ def _metric_bars(story: Story, title: str) -> list[dict[str, Any]]:
         {"name": "This model", "value": verified.metric, "kind": "own"},
         {"name": f"Trivial guess: {verified.baseline_title}", "value": verified.baseline, "kind": "base"},
     ]
+    task = TASKS.get(story.request.task)
     same = {verified.metric_name.casefold(), title.casefold()}
+    same |= {task.metric_name.casefold()} if task is not None and task.metric_title == title else set()
     for target in story.request.targets:
         # another metric has another scale: only the checks may speak about it
         if target.name.casefold() in same:

@@ -36,7 +36,7 @@ def why_not(candidate: Measured, name: str, choice: Choice | None) -> str:
     own = {name, full_name(candidate)}
     reasons = [reason for rejection in choice.rejected if rejection.title in own for reason in rejection.reasons]
     if reasons:
-        return sentences(reasons)
+        return sentences(reason.removeprefix(f"{candidate.verdict}: ") for reason in reasons)
     runner_up = next((text for text in choice.runners_up if any(text.startswith(title) for title in own)), None)
     if runner_up is not None:
         return "Meets every limit; ranked behind the chosen one." if runner_up in own else sentences([runner_up])

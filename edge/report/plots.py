@@ -109,7 +109,7 @@ def speed_svg(measurements: Measurements, min_fps: float | None, chosen: Measure
     axes.set_xlabel("Frames per second that nine of ten images keep up with (1000 / p90 ms)", color=MUTED)
     axes.xaxis.label.set_fontsize(POINTS)
     height = figure.get_size_inches()[1]
-    left = (0.082 * max(len(bar.name) for bar in bars) + 0.12) / WIDTH_IN
+    left = (0.075 * max(len(bar.name) for bar in bars) + 0.12) / WIDTH_IN
     figure.subplots_adjust(left=left, right=0.99, top=1 - 0.28 / height, bottom=0.48 / height)
     return _svg(figure, "speed", speed_words(measurements, min_fps, chosen))
 
@@ -123,6 +123,8 @@ def speed_words(measurements: Measurements, min_fps: float | None, chosen: Measu
 def _bars(measurements: Measurements, chosen: Measured | None) -> list[_Bar]:
     bars = []
     for candidate, name in zip(measurements.candidates, candidate_names(measurements.candidates), strict=True):
+        if candidate.verdict == "OVER LIMIT":
+            continue  # never timed, on purpose: the table says why
         timing = candidate.timing(measurements.scope)
         is_chosen = chosen is not None and candidate.card == chosen.card
         words = rate(timing.fps) if timing and math.isfinite(timing.fps) else NOT_MEASURED

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-LOG_EVERY_S = 15.0  # without a terminal: often enough to see life, rare enough to read
+LOG_EVERY_S = 20.0  # without a terminal: often enough to see life, rare enough to read
 
 
 class ProgressLine:
@@ -18,7 +18,7 @@ class ProgressLine:
         self._last = time.monotonic()
 
     def say(self, message: str) -> None:
-        """Replace the line by `message`; without a terminal print at most one every 15 seconds."""
+        """Replace the line by `message`; without a terminal print at most one every LOG_EVERY_S."""
         if self._tty:
             width = shutil.get_terminal_size().columns - 3
             sys.stderr.write(f"\r\x1b[K  {message[:width]}")

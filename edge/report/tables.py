@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.records import Choice, Measured, Measurements, Request, Story, Timing, Verified
+from edge.records import Choice, Gathered, Measured, Measurements, Request, Story, Timing, Verified
 from edge.report import words
 from edge.report.names import candidate_names, why_not
 from zoo.tasks import TASKS
@@ -24,7 +24,7 @@ class Reading:
 
     field: str
     value: str
-    words: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,21 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def metric_title(request: Request, metric_name: str) -> str:
-    """The words for a metric; its bare name if the task does not know it."""
+    """The words for a metric, given by its key or by its title; the bare name if the task does not know it."""
     task = TASKS.get(request.task)
     return task.metric_title if task is not None and task.metric_name == metric_name else metric_name
+
+
+def is_accuracy(story: Story) -> bool:
+    """Whether the test metric is a share of images answered right."""
+    task = TASKS["classification"]
+    return story.request.task == task.name and story.verified.metric_name in (task.metric_name, task.metric_title)
+
+
+def field_title(key: str) -> str:
+    """ "model.speed" -> "Speed", "data.scenario" -> "scenario"."""
+    known = next((title for title, names in _FIELDS.items() if _parts(key) & {*names}), None)
+    return known or _spaced(key.rsplit(".", 1)[-1])
 
 
 def understood_rows(request: Request) -> list[Reading]:
@@ -103,10 +115,9 @@ def understood_rows(request: Request) -> list[Reading]:
     for title, value in values.items():
         keys = [key for key in request.spans if _parts(key) & {*_FIELDS[title], *_target_names(request, title)}]
         used.update(keys)
-        spoken = list(dict.fromkeys(request.spans[key] for key in keys))
-        rows.append(Reading(title, value, "; ".join(spoken)))
+        rows.append(Reading(title, value, tuple(dict.fromkeys(request.spans[key] for key in keys))))
     rest = [key for key in request.spans if key not in used]
-    return rows + [Reading(key, _configured(request.config, key), request.spans[key]) for key in rest]
+    return rows + [Reading(field_title(key), _configured(request.config, key), (request.spans[key],)) for key in rest]
 
 
 def candidate_rows(measurements: Measurements, choice: Choice | None) -> list[CandidateRow]:
@@ -137,7 +148,7 @@ def timing_rows(story: Story) -> list[TimingRow]:
     return [
         TimingRow(
             what,
-            f"{t.scope}: {words.SCOPES[t.scope]}" if t.scope in words.SCOPES else t.scope,
+            t.scope,
             words.count(t.samples),
             words.milliseconds(t.median_ms),
             words.milliseconds(t.p90_ms),
@@ -162,8 +173,10 @@ def hardware_rows(hardware: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     shown = {"cpu_model", "physical_cores", "logical_cores", "isa", "memory_bytes", "accelerators", "governor"}
     shown |= {"system", "kernel", "machine", "key"}
-    rest = [(_spaced(name), _told(value)) for name, value in hardware.items() if name not in shown]
-    return [*known.items(), *rest, ("Fingerprint", _told(hardware.get("key")))]
+    rest = [
+        (words.sentence_start(_spaced(name)), _told(value)) for name, value in hardware.items() if name not in shown
+    ]
+    return [*known.items(), *rest, *([("Fingerprint", hardware["key"])] if "key" in hardware else [])]
 
 
 def processor(hardware: Mapping[str, Any]) -> str:
@@ -172,22 +185,46 @@ def processor(hardware: Mapping[str, Any]) -> str:
     return ", ".join([_told(hardware.get("cpu_model")), *accelerators])
 
 
-def detail_rows(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(_spaced(name), _told(value)) for name, value in details.items()]
+def detail_rows(details: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Nested entries one per row; long lists of numbers are counted, since verification.json has them whole."""
+    rows = []
+    for name, value in details.items():
+        title = f"{above}{_spaced(str(name))}" if above else words.sentence_start(_spaced(str(name)))
+        if isinstance(value, Mapping):
+            rows += detail_rows(value, f"{title}: ")
+        elif isinstance(value, list | tuple):
+            told = "; ".join(map(_told, value)) or "none"
+            rows.append((title, told if len(told) < 400 else f"{len(value):,} values, listed in verification.json"))
+        else:
+            rows.append((title, _told(value)))
+    return rows
+
+
+def count_rows(gathered: Gathered) -> list[tuple[str, str]]:
+    rows = [(words.SPLITS.get(split, split), words.count(number)) for split, number in gathered.counts.items()]
+    return [*rows, ("together", words.count(sum(gathered.counts.values())))]
+
+
+def left_out(measurements: Measurements) -> list[str]:
+    """Those not measured, without the candidates that stand in the table with the same reason."""
+    told = {f"{candidate.card.title}: {candidate.explanation}" for candidate in measurements.candidates}
+    return [line for line in measurements.not_measured if line not in told]
 
 
 def parity_rows(verified: Verified) -> list[tuple[str, str]]:
-    return [(_spaced(name), f"{value:.3g}") for name, value in verified.parity.items()]
+    return [(words.sentence_start(_spaced(name)), f"{value:.3g}") for name, value in verified.parity.items()]
 
 
 def not_checked(story: Story) -> list[str]:
     """Everything this result says nothing about: unchecked constraints, wishes, and doubts of the measurement."""
     lines = [f"{check.name}: wanted {check.wanted}; {check.seen}" for check in _unchecked(story.verified)]
-    lines += [f"asked for, but nothing that can be checked: {wish}" for wish in story.request.unchecked]
+    lines += [f"asked for, but nothing that can be checked: {wish}" for wish in _only_wished(story)]
     chosen = story.choice.chosen
     if not chosen.stable:
         lines.append("the latency of the chosen model did not become steady while it was measured")
-    lines += [f"while measuring the chosen model: {warning}" for warning in chosen.warnings]
+    lines += [f"noted while measuring the chosen model: {warning}" for warning in chosen.warnings]
+    warnings = story.verified.details.get("warnings")
+    lines += [f"noted while measuring the packed file: {w}" for w in warnings] if isinstance(warnings, list) else []
     if story.verified.metric is None:
         lines.append("quality on the test images: not measured")
     if story.verified.baseline is None:
@@ -201,7 +238,7 @@ def headline(story: Story) -> str:
     """One sentence: what the overall word means here."""
     checks = story.verified.checks
     missed = [check for check in checks if check.result == "missed"]
-    open_ = [check.name for check in checks if check.result == "unchecked"] + list(story.request.unchecked)
+    open_ = [check.name for check in checks if check.result == "unchecked"] + _only_wished(story)
     met = len(checks) - len(missed) - len(_unchecked(story.verified))
     parts = [f"{words.listing([c.name for c in missed])} missed"] if missed else []
     parts += [f"{words.listing(open_, 3)} could not be checked"] if open_ else []
@@ -215,7 +252,7 @@ def headline(story: Story) -> str:
 def accuracy_interval(story: Story) -> tuple[float, float] | None:
     """95 % interval of a test accuracy (Wilson 1927, score interval); None for metrics that are no share of images."""
     images, value = story.gathered.counts.get("test", 0), story.verified.metric
-    if story.verified.metric_name != "accuracy" or value is None or images < 1:
+    if not is_accuracy(story) or value is None or images < 1:
         return None
     z = 1.96
     centre = (value + z * z / (2 * images)) / (1 + z * z / images)
@@ -225,6 +262,12 @@ def accuracy_interval(story: Story) -> tuple[float, float] | None:
 
 def _unchecked(verified: Verified) -> list[Any]:
     return [check for check in verified.checks if check.result == "unchecked"]
+
+
+def _only_wished(story: Story) -> list[str]:
+    """Wishes nobody can check that have no line of their own among the checks."""
+    named = {check.name for check in story.verified.checks}
+    return [wish for wish in story.request.unchecked if wish not in named]
 
 
 def _candidate_row(candidate: Measured, name: str, scope: str, choice: Choice | None) -> CandidateRow:

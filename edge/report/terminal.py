@@ -20,7 +20,7 @@ ROOMY, NARROW = 100, 60
 """Columns: from ROOMY on sizes are shown too; below NARROW only what decides."""
 STEP_WIDTH = 11
 RESULT_STYLES = {"met": "green", "missed": "bold red", "unchecked": "yellow"}
-VERDICT_STYLES = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "ERROR": "red"}
+VERDICT_STYLES = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "ERROR": "red", "OVER LIMIT": "red"}
 
 
 def understood(request: Request, console: Console | None = None) -> None:
@@ -28,7 +28,7 @@ def understood(request: Request, console: Console | None = None) -> None:
     console = console or _stderr()
     table = _table(console, "Understood", "field", "value", "from the words")
     for row in tables.understood_rows(request):
-        _row(table, row.field.lower(), row.value, row.words)
+        _row(table, row.field.lower(), row.value, "; ".join(row.words))
     console.print(table)
     if request.disagreements:
         lines(
@@ -50,15 +50,16 @@ def candidates(measurements: Measurements, choice: Choice | None = None, console
     table = _table(console, f"Measured ({measurements.scope})", *heads)
     for row in tables.candidate_rows(measurements, choice):
         cells = [f"* {row.name}" if row.chosen else f"  {row.name}"]
-        cells += [row.parameters, row.macs, row.median] if roomy else []
-        cells += [] if narrow else [row.p90]
+        timed = row.fps != words.NOT_MEASURED  # said once, in the column of the speed
+        cells += [row.parameters, row.macs, row.median if timed else ""] if roomy else []
+        cells += [] if narrow else [row.p90 if timed else ""]
         cells += [row.fps, row.verdict_words]
         cells += [] if narrow else ["chosen" if row.chosen else "; ".join(filter(None, (row.why_not, *row.notes)))]
         colours = {row.verdict_words: VERDICT_STYLES.get(row.verdict)}
         _row(table, *cells, style="bold" if row.chosen else "", styles=colours)
     console.print(table)
-    if measurements.not_measured:
-        lines("Not measured:", measurements.not_measured, console)
+    if left_out := tables.left_out(measurements):
+        lines("Not measured:", left_out, console)
 
 
 def checks(verified: Verified, console: Console | None = None) -> None:
@@ -85,37 +86,16 @@ def lines(title: str, items: Iterable[str], console: Console | None = None) -> N
     console.print(Padding(grid, (0, 0, 0, 2)))
 
 
-def say_step(
-    step: str, state: str, seconds_so_far: float, *, done: bool = True, console: Console | None = None
-) -> None:
-    """One line: the step, where it stands, and the time since it began.
-
-    With `done=False` the line is progress: on a terminal the next call, or `clear_line`, replaces it; elsewhere it is
-    not printed, so that a log has one line per step.
-    """
-    console = console or _stderr()
-    live = console.is_terminal and not console.is_dumb_terminal
-    if not done and not live:
-        return
+def say_step(step: str, state: str, seconds_so_far: float, console: Console | None = None) -> None:
+    """One line, never wrapped: the step, where it stands, and the time so far."""
     from rich.text import Text
 
-    time = words.duration(seconds_so_far)
-    room = max(console.width - len(time) - STEP_WIDTH - 3, 8)
-    told = Text(words.printable(state))
-    told.truncate(room, overflow="ellipsis", pad=True)
-    clear_line(console)
-    line = Text.assemble((words.printable(step).ljust(STEP_WIDTH), "bold" if done else ""), told, " ", (time, "dim"))
-    console.print(line, end="\n" if done else "", soft_wrap=True)
-
-
-def clear_line(console: Console | None = None) -> None:
-    """Takes back a line of progress before something else is printed; does nothing where there is no terminal."""
-    from rich.control import Control
-    from rich.segment import ControlType
-
     console = console or _stderr()
-    if console.is_terminal and not console.is_dumb_terminal:
-        console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+    time = words.duration(seconds_so_far)
+    told = Text(words.printable(state))
+    told.truncate(max(console.width - len(time) - STEP_WIDTH - 2, 8), overflow="ellipsis", pad=True)
+    name = words.printable(step).ljust(STEP_WIDTH)
+    console.print(Text.assemble((name, "bold"), told, " ", (time, "dim")), soft_wrap=True)
 
 
 def _stderr() -> Console:
@@ -129,10 +109,11 @@ def _table(console: Console, title: str, *heads: str) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
-                  show_edge=False, header_style="dim" if console.is_terminal else "")  # fmt: skip
+                  padding=(0, 1, 0, 0), show_edge=False, header_style="dim" if console.is_terminal else "")  # fmt: skip
     for head in heads:
         number = head in ("parameters", "MACs", "median", "p90", "speed")
-        table.add_column(head, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        whole = number or head in ("model", "verdict", "result")
+        table.add_column(head, justify="right" if number else "left", no_wrap=whole, overflow="fold")
     return table
 
 

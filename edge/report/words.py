@@ -46,14 +46,16 @@ STEPS = {
 }
 OVERALL = {"perfect": "PERFECT", "works": "WORKS", "failed": "FAILED"}
 RESULT_SIGNS = {"met": "✓", "missed": "✗", "unchecked": "–"}  # noqa: RUF001
+SPLITS = {"train": "train, to learn from", "val": "val, to choose by", "test": "test, to report on"}
 VERDICT_WORDS = {
     "PASS": "fast enough",
     "FAIL": "too slow",
     "UNDECIDED": "undecided",
     "UNCHECKED": "no limit asked",
     "ERROR": "did not run",
+    "OVER LIMIT": "over a limit",
 }
-VERDICT_SIGNS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "UNCHECKED": "–", "ERROR": "!"}  # noqa: RUF001
+VERDICT_SIGNS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "UNCHECKED": "–", "ERROR": "!", "OVER LIMIT": "✗"}  # noqa: RUF001
 
 
 def printable(text: object) -> str:
@@ -131,7 +133,7 @@ def duration(seconds: float | None) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
+        return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
 

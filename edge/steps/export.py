@@ -1,4 +1,4 @@
-"""Trained weights -> a staged package: the exported model, its description, samples with the trained model's answers."""
+"""Trained weights -> a staged package: exported model, description, samples with the trained model's answers."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def run(
     write_atomic(staged / TRUTH, json.dumps(_truth(dataset), ensure_ascii=False).encode())
     write_atomic(staged / REQUEST, _promise(request, choice).encode())
     asked = [(sample, _box(dataset, sample)) for sample in _samples(dataset)]
-    found = answers(
-        card.toolbox, recipe.model, checkpoint, recipe.test_pipeline, [(s.image, box) for s, box in asked]
-    )
+    found = answers(card.toolbox, recipe.model, checkpoint, recipe.test_pipeline, [(s.image, box) for s, box in asked])
     _write_samples(staged, asked, found)
     return Exported(
         folder=str(staged.relative_to(root)),

@@ -94,9 +94,8 @@ def measured(item: Measured, profile: Profile, folder: Path) -> Measured:
     else:
         found = profile.verdict
         verdict = str(found.outcome)
-        words = (
-            f"{found.queries - found.over} of {found.queries} queries within {found.limit_ms:.2f} ms"
-            + ("; dropped early" if profile.dropped else "")
+        words = f"{found.queries - found.over} of {found.queries} queries within {found.limit_ms:.2f} ms" + (
+            "; dropped early" if profile.dropped else ""
         )
     return dataclasses.replace(
         item,

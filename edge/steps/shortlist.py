@@ -33,7 +33,7 @@ def _sizes(cards: list[ModelCard], name: str, side: int) -> list[int]:
 def _named(cards: list[ModelCard], wanted: str) -> list[ModelCard]:
     found = [card for card in cards if _plain(wanted) in _plain(card.name)]
     if not found:
-        names = sorted({card.name.split("_")[0] for card in cards})
+        names = sorted({card.title.split()[0] for card in cards})
         raise Infeasible(
             f"the request insists on {wanted}, which is not among the models edge can make for this task",
             f"Leave the model open, or ask for one of: {', '.join(names)}.",

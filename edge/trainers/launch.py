@@ -6,7 +6,6 @@ Knows nothing about toolboxes beyond their recipes, nor why it trains.
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import time
 from collections.abc import Callable
@@ -80,7 +79,6 @@ def train(
     config = runner_config(recipe, hyper, schedule, folder)
     config["resume"] = resume
     config["load_from"] = None if resume or weights is None else str(weights)
-    logging.getLogger("mmengine").setLevel(logging.ERROR)
     recorder = _recorder(recipe, schedule, folder, on_progress)
     started = time.monotonic()
     with (folder / "chatter.log").open("a", encoding="utf-8") as chatter, redirect_stdout(chatter):
@@ -232,9 +230,7 @@ def _best(folder: Path, recorder: Any) -> tuple[Path | None, int, float | None]:
     return None, 0, recorder.validation
 
 
-def _recorder(
-    recipe: Recipe, schedule: Schedule, folder: Path, on_progress: Callable[[Progress], None] | None
-) -> Any:
+def _recorder(recipe: Recipe, schedule: Schedule, folder: Path, on_progress: Callable[[Progress], None] | None) -> Any:
     """The hook that writes the curve, tells progress, and stops at the deadline or on SIGINT."""
     from mmengine.hooks import Hook
 

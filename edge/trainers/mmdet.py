@@ -31,14 +31,14 @@ class _Detection:
     def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
         size = (card.width, card.height)
         pad = {"type": "Pad", "size": size, "pad_val": {"img": (PAD_VALUE,) * 3}}
-        test = [
+        test: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "Resize", "scale": size, "keep_ratio": True},
             pad,
             {"type": "LoadAnnotations", "with_bbox": True},
             {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")},
         ]
-        train = [
+        train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "LoadAnnotations", "with_bbox": True},
             {
@@ -94,11 +94,10 @@ class _Detection:
 
 def coco_document(dataset: Dataset, split: str) -> dict[str, Any]:
     """One split in COCO's own shape, with absolute file names and category ids from 1 in class order."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, sample in enumerate(dataset.part(split), start=1):
-        images.append(
-            {"id": number, "file_name": str(sample.image), "width": sample.width, "height": sample.height}
-        )
+        images.append({"id": number, "file_name": str(sample.image), "width": sample.width, "height": sample.height})
         for box in sample.boxes:
             entry: dict[str, Any] = {
                 "id": len(annotations) + 1,

@@ -36,8 +36,8 @@ class _Keypoint:
         codec = self._codec(card)
         affine = {"type": "TopdownAffine", "input_size": codec["input_size"]}
         center = {"type": "GetBBoxCenterScale", "padding": BOX_PADDING}
-        test = [{"type": "LoadImage"}, center, affine, {"type": "PackPoseInputs"}]
-        train = [
+        test: list[Fragment] = [{"type": "LoadImage"}, center, affine, {"type": "PackPoseInputs"}]
+        train: list[Fragment] = [
             {"type": "LoadImage"},
             center,
             {

@@ -20,12 +20,12 @@ class _Classification:
         return model
 
     def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
-        test = [
+        test: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "Resize", "scale": (card.width, card.height)},
             {"type": "PackInputs"},
         ]
-        train = [
+        train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {
                 "type": "RandomResizedCrop",

@@ -37,13 +37,13 @@ class _Segmentation:
         size = (card.width, card.height)
         model = self.model(card, dataset)
         edges = [{"type": "GenerateEdge", "edge_width": 4}] if model["decode_head"]["type"] == "PIDHead" else []
-        test = [
+        test: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "Resize", "scale": size, "keep_ratio": False},
             {"type": "LoadAnnotations", "reduce_zero_label": False},
             {"type": "PackSegInputs"},
         ]
-        train = [
+        train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "LoadAnnotations", "reduce_zero_label": False},
             {

@@ -1,4 +1,4 @@
-"""What a toolbox must say about training one model on one dataset, and the edits all toolboxes make to a shipped config."""
+"""What a toolbox must say about training a model on a dataset, and the edits that all shipped configs need."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Trainer(Protocol):
 
 
 def shipped_model(card: ModelCard, classes: int | None) -> Fragment:
-    """Load the model part of the config that ships with the toolbox, fit for one machine, offline, `classes` classes."""
+    """Load the model part of the config that ships with the toolbox: one machine, offline, `classes` classes."""
     prepare(card.toolbox)
     from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""What the trained PyTorch model itself answers, through the toolbox's own test pipeline: the truth an export must match.
+"""What the trained model itself answers, through the toolbox's own test pipeline: the truth an export must match.
 
 Also counts parameters and operations of a model. Knows nothing about exported files.
 """

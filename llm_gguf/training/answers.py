@@ -1,7 +1,7 @@
 """Turns an invented request into the prompt and the marks the model is trained to give. Knows no tokens, no network."""
 
 from llm_gguf.prompting import INSIDE, NO_TASK, OUTSIDE, Prompt, Word, encode
-from llm_gguf.training.compose import Mark, Sample
+from llm_gguf.training.marking import Mark, Sample
 
 
 def _place(mark: Mark, words: tuple[Word, ...]) -> tuple[int, int] | None:

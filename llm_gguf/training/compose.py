@@ -6,94 +6,73 @@ drift apart. The file knows nothing about tokens or models.
 
 import random
 import re
-from dataclasses import dataclass, field
 
 from llm_gguf.training import phrases, words
+from llm_gguf.training.figures import figure, round_number, spell, unit_of
+from llm_gguf.training.marking import Sample, capital, expand, mark, outside_heads, unmark
 
-_OPEN, _SEP, _CLOSE = "\x01", "\x02", "\x03"
-_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-_TENS = {20: "twenty", 30: "thirty", 40: "forty", 50: "fifty", 60: "sixty", 70: "seventy", 80: "eighty", 90: "ninety"}
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A span of the text and what it means: kind, label (a unit or a metric name), start, end."""
-
-    kind: str
-    label: str
-    start: int
-    end: int
-
-
-@dataclass
-class Sample:
-    """One request with its answer; `marks` are in reading order."""
-
-    text: str
-    task: str
-    gpu: str = "none"
-    engine: str = "none"
-    marks: list[Mark] = field(default_factory=list)
-
-
-def mark(kind: str, label: str, text: str) -> str:
-    return f"{_OPEN}{kind}:{label}{_SEP}{text}{_CLOSE}"
-
-
-def expand(rng: random.Random, pattern: str) -> str:
-    """Resolves every innermost [a|b|c] until none is left."""
-    while "[" in pattern:
-        pattern = re.sub(r"\[([^\[\]]*)\]", lambda m: rng.choice(m.group(1).split("|")), pattern)
-    return pattern
-
-
-def unmark(text: str) -> tuple[str, list[Mark]]:
-    """Takes the marks out and returns them with their places in the clean text."""
-    clean: list[str] = []
-    marks: list[Mark] = []
-    length = 0
-    for piece in re.split(f"({_OPEN}[^{_SEP}]*{_SEP}[^{_CLOSE}]*{_CLOSE})", text):
-        if piece.startswith(_OPEN):
-            head, piece = piece[1:-1].split(_SEP)
-            kind, label = head.split(":", 1)
-            marks.append(Mark(kind, label, length, length + len(piece)))
-        clean.append(piece)
-        length += len(piece)
-    return "".join(clean), marks
-
-
-def spell(number: float) -> str | None:
-    """A whole number up to 99 (or a round hundred) in words."""
-    if number != int(number) or number < 1:
-        return None
-    n = int(number)
-    if n <= 12:
-        return _ONES[n]
-    if n < 100 and n // 10 * 10 in _TENS:
-        return _TENS[n // 10 * 10] + ("-" + _ONES[n % 10] if n % 10 else "")
-    if n < 1000 and n % 100 == 0:
-        return _ONES[n // 100] + " hundred"
-    return None
-
-
-def figure(rng: random.Random, number: float, words_share: float = 0.12) -> str:
-    """A number as people write it."""
-    if rng.random() < words_share and (spelled := spell(number)):
-        return spelled
-    if number == int(number):
-        text = str(int(number))
-        return f"{int(number):,}" if number >= 10000 and rng.random() < 0.4 else text
-    text = f"{number:g}"
-    return text.replace(".", ",") if rng.random() < 0.12 else text
-
-
-def _round_number(rng: random.Random, low: float, high: float) -> float:
-    value = low * (high / low) ** rng.random()
-    if rng.random() < 0.7:
-        steps = [s for s in (1, 2, 5, 10, 20, 25, 50, 100, 1000) if s <= max(1.0, value / 2)]
-        step = rng.choice(steps)
-        return float(max(1, round(value / step) * step))
-    return float(max(1, round(value))) if value >= 3 else round(value, 1) or 0.5
+# Words that the noise never replaces, since the answer hangs on them.
+_KEEP = frozenset(
+    [
+        "and",
+        "with",
+        "not",
+        "ignore",
+        "skip",
+        "without",
+        "classify",
+        "segment",
+        "detect",
+        "keypoints",
+        "pose",
+        "landmarks",
+        "instance",
+        "multi",
+        "label",
+        "fps",
+        "frames",
+        "per",
+        "second",
+        "million",
+        "billion",
+        "thousand",
+        "parameters",
+        "gpu",
+        "cpu",
+        "ncnn",
+        "openvino",
+        "onnxruntime",
+        "runtime",
+        "torchscript",
+        "tensorrt",
+        "accuracy",
+        "precision",
+        "recall",
+        "percent",
+        "mask",
+        "masks",
+        "pixel",
+        "box",
+        "boxes",
+        "under",
+        "below",
+        "least",
+        "most",
+        "than",
+        "images",
+        "pictures",
+        "seconds",
+        "milliseconds",
+        "only",
+        "one",
+        "model",
+        "network",
+        "detector",
+        "individual",
+        "every",
+        "each",
+    ]
+)
 
 
 class Composer:
@@ -132,7 +111,7 @@ class Composer:
         if name == "W":
             return rng.choice(words.PEOPLE)
         if name == "n":
-            return figure(rng, _round_number(rng, 2, rng.choice((12, 100, 5000))), 0.3)
+            return figure(rng, round_number(rng, 2, rng.choice((12, 100, 5000))), 0.3)
         if name == "T":
             return words.thing(rng, rng.choice(words.THEMES)[1])
         if name == "K":
@@ -222,15 +201,15 @@ class Composer:
         """Fills {V} with a marked number that fits the unit which the expanded pattern names."""
         rng = self.rng
         text = expand(rng, pattern)
-        unit, low, high = _unit_of(kind, text)
+        unit, low, high = unit_of(kind, text)
         if unit == "plain":
-            whole = rng.choice((round(_round_number(rng, 1, 900)) * 1000, round(_round_number(rng, 1, 60)) * 1_000_000))
+            whole = rng.choice((round(round_number(rng, 1, 900)) * 1000, round(round_number(rng, 1, 60)) * 1_000_000))
             shown = rng.choice((f"{whole:,}", str(whole), f"{whole:,}".replace(",", " ")))
         elif kind == "parameters" and unit == "M" and rng.random() < 0.05:
             shown, text = rng.choice(("half a million", "one and a half million", "a million", "two million")), text
             text = re.sub(r"\{V\}[ ]?(million|mio|mln|M\b)", "{V}", text)
         else:
-            number = _round_number(rng, low, high)
+            number = round_number(rng, low, high)
             if unit == "s" and rng.random() < 0.6:
                 number = rng.choice((0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.05, 0.02, 1, 2, 1.5, 3))
             elif unit in ("M", "GFLOPs") and rng.random() < 0.25:
@@ -380,7 +359,7 @@ class Composer:
             body = re.sub(r" +", " ", part).strip(" ")
             body = re.sub(r" ([,.;:!?])", r"\1", body)
             if glue in (" ", "\n") and rng.random() < 0.93:
-                body = _capital(body)
+                body = capital(body)
             if glue == " " and not body.endswith((".", "!", "?", "\n", ",")):
                 body += rng.choice((".", ".", ".", ".", "!", "")) if rng.random() < 0.97 else " "
             out += (glue if out and not out.endswith("\n") else "") + body
@@ -391,9 +370,9 @@ class Composer:
         rng = self.rng
         pick = rng.random()
         if pick < 0.08:
-            text = _outside_heads(text, str.lower)
+            text = outside_heads(text, str.lower)
         elif pick < 0.11:
-            text = _outside_heads(text, str.upper)
+            text = outside_heads(text, str.upper)
         if rng.random() < 0.25:
             rate = rng.choice((0.02, 0.04, 0.08))
             text = re.sub(
@@ -415,93 +394,3 @@ class Composer:
         return self.rng.choice(
             (word[:i] + word[i + 1] + word[i] + word[i + 2 :], word[:i] + word[i + 1 :], word[:i] + word[i] + word[i:])
         )
-
-
-# Words that the noise never replaces, since the answer hangs on them.
-_KEEP = frozenset(
-    [
-        "and",
-        "with",
-        "not",
-        "ignore",
-        "skip",
-        "without",
-        "classify",
-        "segment",
-        "detect",
-        "keypoints",
-        "pose",
-        "landmarks",
-        "instance",
-        "multi",
-        "label",
-        "fps",
-        "frames",
-        "per",
-        "second",
-        "million",
-        "billion",
-        "thousand",
-        "parameters",
-        "gpu",
-        "cpu",
-        "ncnn",
-        "openvino",
-        "onnxruntime",
-        "runtime",
-        "torchscript",
-        "tensorrt",
-        "accuracy",
-        "precision",
-        "recall",
-        "percent",
-        "mask",
-        "masks",
-        "pixel",
-        "box",
-        "boxes",
-        "under",
-        "below",
-        "least",
-        "most",
-        "than",
-        "images",
-        "pictures",
-        "seconds",
-        "milliseconds",
-        "only",
-        "one",
-        "model",
-        "network",
-        "detector",
-        "individual",
-        "every",
-        "each",
-    ]
-)
-
-
-def _capital(text: str) -> str:
-    return re.sub(r"^((?:\x01[^\x02]*\x02)?)(\w)", lambda m: m.group(1) + m.group(2).upper(), text)
-
-
-def _outside_heads(text: str, change: "type[str] | object") -> str:
-    return "".join(p if p.startswith(_OPEN) else change(p) for p in re.split(f"({_OPEN}[^{_SEP}]*{_SEP})", text))  # type: ignore[operator]
-
-
-def _unit_of(kind: str, text: str) -> tuple[str, float, float]:
-    """Unit label and a plausible range for the number in front of the unit that the text names."""
-    tail = text.split("{V}")[1].casefold()
-    if kind == "speed":
-        if re.search(r"minute|\bmin$|\bmin\b", tail):
-            return "per-minute", 5, 2000
-        if re.search(r"^ ?(ms|msec|millisecond)", tail):
-            return "ms", 2, 900
-        if re.search(r"^ ?(s|sec|seconds?)\b", tail):
-            return "s", 1, 10
-        return "fps", 1, 400
-    if kind == "flops":
-        return ("MFLOPs", 20, 900) if re.search(r"^ ?(m|mega)", tail) else ("GFLOPs", 1, 200)
-    if re.search(r"^ ?(k\b|k |thousand)", tail):
-        return "K", 20, 900
-    return ("M", 1, 120) if re.search(r"^ ?m", tail) else ("plain", 0, 0)

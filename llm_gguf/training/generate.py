@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from llm_gguf.training.compose import Composer, Mark, Sample
+from llm_gguf.training.compose import Composer
+from llm_gguf.training.marking import Mark, Sample
 
 
 def samples(count: int, seed: int) -> Iterator[Sample]:

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from llm_gguf.prompting import ASK_DEVICE, ASK_TASK, WORD
 from llm_gguf.training.answers import answer
-from llm_gguf.training.compose import Sample
 from llm_gguf.training.generate import load, samples
+from llm_gguf.training.marking import Sample
 from llm_gguf.training.model import Shape, SmallLlama
 
 REQUESTS_PER_STEP = 38

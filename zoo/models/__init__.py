@@ -1,12 +1,13 @@
-"""Model cards read from the metafiles that the OpenMMLab toolboxes ship, and the short list of those known to work here.
+"""Model cards read from the metafiles that the toolboxes ship, and the short list of those known to work here.
 
 A card quotes what the metafile says; it is never evidence about speed on this machine.
 """
 
 from __future__ import annotations
 
-import importlib
 import functools
+import importlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ class ModelCard:
 
     @property
     def title(self) -> str:
-        return f"{self.name.split('_')[0]} {self.width}x{self.height}"
+        """The architecture and its input, without the words about its original training: `rtmdet_tiny 320x320`."""
+        return f"{re.split(r'_[0-9]+xb[0-9]+', self.name)[0]} {self.width}x{self.height}"
 
 
 def config_path(card: ModelCard) -> Path:
@@ -51,7 +53,8 @@ def shortlisted(task: str) -> list[ModelCard]:
 
 @functools.cache
 def _shortlist() -> dict[str, list[dict[str, Any]]]:
-    return _load(Path(__file__).with_name("shortlist.yml"))
+    entries: dict[str, list[dict[str, Any]]] = _load(Path(__file__).with_name("shortlist.yml"))
+    return entries
 
 
 @functools.cache

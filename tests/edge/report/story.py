@@ -81,12 +81,14 @@ def request(**changes: Any) -> Request:
         confidence=0.97,
         config={"model": {"task": "classification"}},
         spans={
-            "objects": "circles, squares and triangles",
-            "speed": "at least 50 images per second",
-            "parameters": "at most 15M parameters",
-            "inference_engine": "ONNX Runtime",
-            "gpu": "CPU",
-            "metrics": "accuracy of 95% or better",
+            "data.object.0": "circles",
+            "data.object.1": "squares",
+            "data.object.2": "triangles",
+            "model.speed": "at least 50 images per second",
+            "model.parameters": "at most 15M parameters",
+            "deploy.inference_engine": "ONNX Runtime",
+            "deploy.gpu": "CPU",
+            "model.metrics.0": "accuracy of 95% or better",
         },
     )
     return replace(base, **changes)
@@ -119,8 +121,8 @@ def choice(**changes: Any) -> Choice:
         chosen=measured(),
         reasons=("best published quality of those that hold every limit",),
         rejected=(
-            Rejection("resnet18 224x224", ("24.2 fps at p90, 50 fps asked",)),
-            Rejection("shufflenet-v2-1x 96x96", ("the engine refused the file",)),
+            Rejection("resnet18 224x224", ("FAIL: 37 of 400 queries within 20.00 ms",)),
+            Rejection("shufflenet-v2-1x 96x96", ("ERROR: the engine refused the file",)),
         ),
         runners_up=("mobilenet-v2 64x64",),
     )
@@ -136,13 +138,18 @@ def verified(**changes: Any) -> Verified:
             Check("accuracy", "at least 95 %", "93.3 %", "missed"),
             Check("memory of the device", "8 GB", "not measured", "unchecked"),
         ),
-        metric_name="accuracy",
+        metric_name="top-1 accuracy",
         metric=0.9333,
         baseline=0.3467,
         baseline_title="always the majority class",
         parity={"largest difference of a score": 3.1e-06, "same class": 1.0},
         timings=timings(7.2),
-        details={"paced_fps": 50, "soak_seconds": 60.0},
+        details={
+            "test images": 90,
+            "placement": {"provider": "CPUExecutionProvider"},
+            "warnings": [],
+            "samples_ms": {"pipeline": [6.9] * 400},
+        },
     )
     return replace(base, **changes)
 
@@ -170,6 +177,7 @@ def story(**changes: Any) -> Story:
                 Trial(2, replace(SETTINGS, learning_rate=0.1), 12, 8.0, None, "the loss was not finite"),
             ),
             seconds_per_iteration=0.5,
+            threads=2,
         ),
         trained=Trained("train/best.pth", "ef" * 32, 400, 400, 400, 0.956, 205.0, "from scratch", curve),
         exported=Exported("staged", "12" * 32, 44_736_512, 16, 12.0),

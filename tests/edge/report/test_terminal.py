@@ -1,0 +1,90 @@
+"""What the terminal shows, to the letter."""
+
+from __future__ import annotations
+
+import io
+
+import story as made
+from rich.console import Console
+
+from edge.report import terminal
+
+
+def screen(width: int = 80) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False), file
+
+
+def shown(file: io.StringIO) -> list[str]:
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_checks_to_the_letter() -> None:
+    console, file = screen()
+    terminal.checks(made.verified(), console)
+    assert shown(file) == [
+        "Checked",
+        "check                 wanted           measured        result",
+        "────────────────────────────────────────────────────────────────",
+        "speed                 at least 50 fps  138 fps at p90  met",
+        "parameters            at most 15 M     11.2 M          met",
+        "accuracy              at least 95 %    93.3 %          missed",
+        "memory of the device  8 GB             not measured    unchecked",
+        "Result: WORKS",
+    ]
+
+
+def test_the_chosen_candidate_is_marked_without_colour() -> None:
+    console, file = screen(100)
+    terminal.candidates(made.measurements(), made.choice(), console)
+    lines = shown(file)
+    assert [line for line in lines if line.startswith("* ")] == [
+        next(line for line in lines if "resnet18 64x64" in line and "chosen" in line)
+    ]
+    assert "  - resnet50 224x224: 25.6 M parameters, the request allows 15 M" in lines
+    assert "\x1b" not in file.getvalue()
+
+
+def test_without_a_choice_each_candidate_says_why() -> None:
+    console, file = screen(120)
+    terminal.candidates(made.measurements(), None, console)
+    assert "37 of 400 queries" in file.getvalue()
+
+
+def test_narrow_terminals_keep_what_decides() -> None:
+    console, file = screen(44)
+    terminal.candidates(made.measurements(), made.choice(), console)
+    assert all(len(line) <= 44 for line in shown(file))
+    assert "24.2 fps" in file.getvalue() and "too slow" in file.getvalue()
+
+
+def test_disagreements_and_wishes_follow_the_reading() -> None:
+    console, file = screen(100)
+    terminal.understood(made.request(disagreements=(made.disagreement(),), unchecked=("works at night",)), console)
+    lines = shown(file)
+    assert "  - speed: 50 fps (language model), 50 ms (fixed rules)" in lines
+    assert "  - works at night" in lines
+    assert any("at least 50 fps" in line and "at least 50 images per second" in line for line in lines)
+
+
+def test_words_from_outside_are_never_markup_nor_control() -> None:
+    console, file = screen()
+    terminal.lines("Left out [b]", ["[red]größe[/red]\x1b[2J\udcff.png"], console)
+    assert shown(file) == ["Left out [b]", "  - [red]größe[/red]\\x1b[2J\\udcff.png"]
+
+
+def test_a_step_is_one_line_of_the_width() -> None:
+    console, file = screen(60)
+    terminal.say_step("measure", "4 of 6 candidates", 74.0, console)
+    terminal.say_step("train", "x" * 200, 7200.0, console)
+    assert shown(file) == [
+        "measure    4 of 6 candidates                     1 min 14 s",
+        f"train      {'x' * 36}… 2 h 00 min",
+    ]
+
+
+def test_without_a_console_it_goes_to_stderr(capsys: object) -> None:
+    terminal.say_step("train", "done", 1.0)
+    out, err = capsys.readouterr()  # type: ignore[attr-defined]
+    assert out == ""
+    assert err.startswith("train      done")

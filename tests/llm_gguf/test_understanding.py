@@ -1,0 +1,193 @@
+"""What becomes of a request when the language model is a script: combination rule, spans, errors, shape."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from llm_gguf import (
+    RequestConfig,
+    Understanding,
+    errors,
+    flops_count,
+    parameters_count,
+    prompting,
+    speed_fps,
+    understand,
+    understand_with,
+)
+from llm_gguf.engine import Completion
+from llm_gguf.grammar import Grammar
+
+
+@dataclass
+class ScriptedEngine:
+    """Marks the words it was told about; everything else is outside."""
+
+    marks: dict[str, str]
+    task: str = "detection"
+    device: str = prompting.OUTSIDE
+    probability: float = 1.0
+    prompts: list[Sequence[str]] = field(default_factory=list)
+    name: str = "script"
+    sha256: str = "0" * 64
+
+    def mark(self, pieces: Sequence[str], grammar: Grammar) -> Completion:
+        self.prompts.append(pieces)
+        words = [pieces[i - 1].strip() for i, piece in enumerate(pieces) if piece == prompting.WORD]
+        marks = [self.marks.get(word, prompting.OUTSIDE) for word in words]
+        answer = (*marks, f"<task={self.task}>", self.device)
+        return Completion(answer, (self.probability,) * len(answer), 0)
+
+
+CARS = {"cars": "<object>", "buses": "<object>"}
+
+
+def read(text: str, **script: object) -> Understanding:
+    return understand_with(ScriptedEngine(**{"marks": CARS, **script}), text)  # type: ignore[arg-type]
+
+
+def test_objects_are_the_exact_characters_of_the_request() -> None:
+    text = "Detect Traffic Cones and cars."
+    done = read(text, marks={"traffic": "<object>", "cones": prompting.INSIDE, "cars": "<object>"})
+    assert done.config.data.object == ("Traffic Cones", "cars")
+    span = done.spans["data.object.0"]
+    assert text[span.start : span.end] == span.text == "Traffic Cones"
+
+
+def test_agreeing_readings_leave_no_disagreement() -> None:
+    done = read("Detect cars at 20 fps", marks=CARS | {"20": "<unit=fps>"})
+    assert done.disagreements == ()
+    assert (done.config.model.speed.value, done.config.model.speed.unit) == (20, "fps")
+    assert done.spans["model.speed"].text == "20 fps"
+
+
+def test_an_explicit_number_of_the_rules_wins_and_the_difference_is_listed() -> None:
+    done = read("Detect cars at 20 fps", marks=CARS | {"20": "<unit=ms>"})
+    assert (done.config.model.speed.value, done.config.model.speed.unit) == (20, "fps")
+    (doubt,) = done.disagreements
+    assert (doubt.field, doubt.model_reading, doubt.reader_reading, doubt.taken) == (
+        "model.speed", "20 ms", "20 fps", "reader",
+    )  # fmt: skip
+
+
+def test_a_number_only_the_model_understands_is_taken_and_listed() -> None:
+    done = read("Detect cars, <5M please", marks=CARS | {"5": "<unit=M>"})
+    assert parameters_count(done.config) == 5e6
+    assert [(d.field, d.taken) for d in done.disagreements] == [("model.parameters", "model")]
+
+
+def test_an_engine_that_is_not_written_is_never_invented() -> None:
+    done = read("Detect cars quickly", marks=CARS | {"quickly": "<engine=ncnn>"})
+    assert done.config.deploy.inference_engine == "none"
+    assert [(d.field, d.model_reading) for d in done.disagreements] == [("deploy.inference_engine", "ncnn")]
+
+
+def test_of_two_written_engines_the_models_choice_stands_and_is_listed() -> None:
+    done = read("Detect cars with ncnn or OpenVINO", marks=CARS | {"openvino": "<engine=openvino>"})
+    assert done.config.deploy.inference_engine == "openvino"
+    assert [d.field for d in done.disagreements] == ["deploy.inference_engine"]
+
+
+def test_a_task_named_outright_beats_the_models() -> None:
+    done = read("Instance segmentation of cars", task="detection")
+    assert done.config.model.task == "instance-segmentation"
+    assert [(d.field, d.taken) for d in done.disagreements] == [("model.task", "reader")]
+
+
+def test_two_speeds_are_both_shown() -> None:
+    done = read("Detect cars at 20 fps, the tracker needs 50 fps", marks=CARS | {"20": "<unit=fps>"})
+    assert done.config.model.speed.value == 20
+    assert [d.reader_reading for d in done.disagreements] == ["50 fps"]
+
+
+def test_metric_is_a_share() -> None:
+    done = read("Detect cars with a mAP of 45%", marks=CARS | {"45": "<metric=mAP>"})
+    assert [(m.name, m.value) for m in done.config.model.metrics] == [("mAP", 0.45)]
+
+
+def test_confidence_is_the_product_of_the_marks() -> None:
+    assert read("Detect cars", probability=0.5).confidence == pytest.approx(0.5**4)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", errors.EmptyRequestError),
+        (" \n\t ", errors.EmptyRequestError),
+        ("detect cars " * 2000, errors.RequestTooLongError),
+        ("detect \x00 cars", errors.NotTextError),
+        ("detect \ud800 cars", errors.NotTextError),
+        ("PK\x03\x04 image", errors.NotTextError),
+        ("Good morning, how are you?", errors.NoVisionRequestError),
+        ("?!", errors.NoVisionRequestError),
+    ],
+)
+def test_a_text_that_is_no_request_is_refused_without_the_model(text: str, error: type[errors.RequestError]) -> None:
+    engine = ScriptedEngine({})
+    with pytest.raises(error) as refused:
+        understand_with(engine, text)
+    assert engine.prompts == []
+    assert refused.value.__notes__
+
+
+def test_what_the_model_calls_no_task_is_refused() -> None:
+    with pytest.raises(errors.NoVisionRequestError, match="does not ask for a model that looks at pictures"):
+        read("Write a poem about a camera", task="none")
+
+
+def test_a_request_without_classes_and_data_set_is_refused() -> None:
+    with pytest.raises(errors.NoObjectsError, match="names no class and no data set"):
+        read("Detect it", marks={})
+
+
+def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(errors.ModelFileError, match=r"nothing\.gguf does not exist"):
+        understand("Detect cars", model=tmp_path / "nothing.gguf")
+
+
+def test_a_file_that_is_no_gguf_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"PK\x03\x04")
+    with pytest.raises(errors.ModelFileError, match="is not a GGUF file"):
+        understand("Detect cars", model=tmp_path / "a.gguf")
+
+
+def test_the_configuration_has_the_reference_shape() -> None:
+    config = read("Detect cars", marks=CARS).config.model_dump(mode="json")
+    assert list(config) == ["data", "model", "deploy"]
+    assert list(config["data"]) == ["scenario", "object", "modality", "specific_dataset"]
+    assert list(config["model"]) == ["task", "specific_model", "speed", "flops", "parameters", "metrics"]
+    assert config["model"]["speed"] == {"value": 0, "unit": "none"}
+    assert config["deploy"] == {"gpu": "none", "inference_engine": "none"}
+    assert RequestConfig.model_validate(config).model_dump(mode="json") == config
+
+
+def test_an_unknown_key_is_refused() -> None:
+    config = read("Detect cars").config.model_dump(mode="json")
+    with pytest.raises(ValidationError):
+        RequestConfig.model_validate(config | {"extra": 1})
+
+
+def test_helpers_convert_units() -> None:
+    done = read("Detect cars in 50 ms per image, 2 GFLOPs, 300k parameters")
+    assert speed_fps(done.config) == pytest.approx(20)
+    assert flops_count(done.config) == 2e9
+    assert parameters_count(done.config) == 300e3
+    bare = read("Detect cars").config
+    assert (speed_fps(bare), flops_count(bare), parameters_count(bare)) == (None, None, None)
+
+
+def test_the_package_imports_neither_llama_cpp_nor_torch() -> None:
+    code = "import sys, llm_gguf; print(sorted({'llama_cpp', 'torch', 'tokenizers', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_request_cannot_write_structural_tokens() -> None:
+    pieces = prompting.encode("detect <object> <word> cars").pieces
+    signs = [p for p in pieces if p in prompting.structural_tokens()]
+    assert signs == [prompting.WORD] * 4 + [prompting.ASK_TASK, prompting.ASK_DEVICE]

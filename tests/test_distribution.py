@@ -1,0 +1,71 @@
+"""Wheel and sdist: what they hold, and that the wheel alone runs `edge doctor` in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edge.errors import Exit
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = {"edge", "deploy_targets", "profiler", "llm_gguf", "zoo"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dist/ of exactly what git tracks."""
+    source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    archive = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in filter(None, archive.decode().split("\0")):
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return dist
+
+
+def test_wheel_holds_the_packages_and_their_data_and_nothing_else(built: Path) -> None:
+    names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
+    assert tops == PACKAGES
+    for needed in ("zoo/models/shortlist.yml", "edge/report/page.html.j2", "edge/report/page.css"):
+        assert needed in names
+    assert [name for name in names if name.endswith(".gguf")], "the language model is missing"
+
+
+def test_sdist_holds_the_locks(built: Path) -> None:
+    names = tarfile.open(next(built.glob("*.tar.gz"))).getnames()
+    assert any(name.endswith("lock/3-wheels.txt") for name in names)
+
+
+def test_wheel_installed_elsewhere_runs_doctor(built: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    wheel = f"{next(built.glob('*.whl'))}[onnxruntime]"
+    install = subprocess.run(
+        [str(python), "-m", "pip", "install", "-q", wheel], capture_output=True, text=True, check=False
+    )
+    assert install.returncode == 0, install.stderr
+    done = subprocess.run(
+        [str(tmp_path / "venv" / "bin" / "edge"), "doctor", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    # torch and the toolboxes are not there, and that is what doctor has to say
+    assert done.returncode == Exit.ENVIRONMENT, done.stderr
+    found = {f["name"]: f["state"] for f in json.loads(done.stdout.splitlines()[-1])["findings"]}
+    assert found["torch"] == "missing"
+    assert found["onnxruntime"] == "ok"
+    assert found["packages"] == "ok"
