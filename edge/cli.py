@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import sys
@@ -28,10 +30,12 @@ FOREIGN = {
     ("zoo.errors", "ZooError"): Exit.DATA,
     ("zoo.openmmlab", "ToolboxMissing"): Exit.ENVIRONMENT,
     ("deploy_targets.errors", "DeployError"): Exit.BACKEND,
-    ("llm_gguf.errors", "UnderstandingError"): Exit.BAD_REQUEST,
+    ("llm_gguf.errors", "RequestError"): Exit.BAD_REQUEST,
+    ("llm_gguf.errors", "ModelFileError"): Exit.ENVIRONMENT,
     ("profiler.errors", "ProfilerError"): Exit.INTERNAL,
 }
 
+INTERRUPTED = "Interrupted. Finished steps are kept; run the same command to go on."
 STATES = {"start": "begins", "kept": "finished earlier, kept", "done": "done"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document as the last line of standard output.")]
@@ -166,8 +170,10 @@ def run(
     from edge.predictor.images import read, write
     from edge.predictor.predictor import Predictor, describe, parse_box
 
-    where = parse_box(box) if box else None
+    where = parse_box(box) if box is not None else None
     predictor = Predictor.open(_existing(package), threads)
+    _refuse_idle_options(predictor.spec.task, box=box, threshold=threshold)
+    pictures = _picture_paths(draw, images) if draw is not None else {}
     faults = []
     for path in images:
         try:
@@ -177,12 +183,12 @@ def run(
             continue
         answer = predictor(image, where)
         _print_json({"image": str(path), **describe(answer, predictor.spec, threshold)})
-        if draw is not None:
-            write(draw / f"{path.stem}.png", picture(image, answer, predictor.spec, threshold))
+        if path in pictures:
+            write(pictures[path], picture(image, answer, predictor.spec, threshold))
     if faults:
         from edge.errors import DataError
 
-        raise DataError("; ".join(faults), "The other images were predicted.")
+        raise DataError("; ".join(faults), *(["The other images were predicted."] if len(faults) < len(images) else []))
 
 
 @app.command()
@@ -206,8 +212,12 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:
-        print("Interrupted. Finished steps are kept; run the same command to go on.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         sys.exit(Exit.INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code == Exit.INTERRUPTED:  # Typer makes Ctrl-C an exit of its own before it gets here
+            print(INTERRUPTED, file=sys.stderr)
+        raise
     except Exception as error:
         code = exit_code(error)
         if code is None or _State.debug:
@@ -222,6 +232,8 @@ def exit_code(error: Exception) -> Exit | None:
     """The exit code of an error edge can explain, None for a bug."""
     if isinstance(error, EdgeError):
         return error.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+        return Exit.STORAGE
     for (module, name), code in FOREIGN.items():
         base = getattr(sys.modules.get(module), name, None)
         if base is not None and isinstance(error, base):
@@ -234,6 +246,34 @@ def _existing(package: Path) -> Path:
     if not folder.is_dir():
         raise VerificationFailed(f"{folder} is not a folder", "Give the package folder that `edge produce` named.")
     return folder
+
+
+def _refuse_idle_options(task: str, *, box: str | None, threshold: float | None) -> None:
+    """An option that the package's task has no use for is an error, not a wish passed over in silence."""
+    from edge.errors import BadRequest
+
+    if box is not None and task != "keypoint":
+        raise BadRequest(f"--box is for keypoint packages, this one is for {task}", "Leave --box out.")
+    if threshold is not None and task != "detection":
+        raise BadRequest(f"--threshold is for detection packages, this one is for {task}", "Leave --threshold out.")
+
+
+def _picture_paths(folder: Path, images: list[Path]) -> dict[Path, Path]:
+    """Where each image's picture goes; refused if two would meet in one file, or one would replace an input."""
+    from edge.errors import BadRequest
+
+    inputs = {path.resolve() for path in images}
+    found: dict[Path, Path] = {}
+    for path in dict.fromkeys(images):
+        picture = folder / f"{path.stem}.png"
+        if picture.resolve() in inputs:
+            raise BadRequest(f"--draw {folder} would replace the image {picture}", "Give another folder.")
+        if picture in found.values():
+            raise BadRequest(
+                f"two images would be drawn to {picture}", "Run them one after the other, with a folder each."
+            )
+        found[path] = picture
+    return found
 
 
 def _listener() -> Any:
@@ -263,4 +303,7 @@ def _tell_package(folder: Path) -> None:
 
 
 def _print_json(document: Any) -> None:
+    # JSON is UTF-8 whatever the locale; a file name that is not becomes an escape that JSON readers undo
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     print(json.dumps(document, ensure_ascii=False), flush=True)

@@ -115,9 +115,8 @@ def _backends() -> list[Finding]:
 
 
 def _model() -> list[Finding]:
-    import llm_gguf
+    from llm_gguf.understanding import DEFAULT_MODEL as path
 
-    path = llm_gguf.default_model()
     if path.is_file():
         return [Finding("Language model", path.name, OK, f"{path.stat().st_size / 1e6:.1f} MB")]
     return [Finding("Language model", path.name, MISSING, "not in this installation; reinstall edge")]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge import __version__
 from edge.errors import DataError, StorageError, VerificationFailed
 from edge.records import (
     Choice,
@@ -53,7 +54,7 @@ def produce(job: Job, listener: Listener) -> Packed:
     """Make a package, or go on behind the last finished step of an earlier call.
 
     Raises:
-        EdgeError, ZooError, DeployError, UnderstandingError: what went wrong, with its next step.
+        EdgeError, ZooError, DeployError, RequestError: what went wrong, with its next step.
     """
     from edge.steps import choose, export, gather, measure, pack, shortlist, train, tune, understand
 
@@ -203,7 +204,7 @@ def _refuse_broken(verified: Verified, staged: Path) -> None:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
+    found = {"edge": __version__, "python": sys.version.split()[0]}
     for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -12,6 +13,9 @@ from typing import Any
 from edge.errors import BadRequest
 
 FILE_VARIABLE = "EDGE_SETTINGS"
+DURATIONS = "Write 90s, 10m or 1h30m."
+# name -> least and most; the seed's most is that of numpy's and PyTorch's legacy generators
+RANGES = {"threads": (1, 1024), "train_threads": (0, 1024), "seed": (0, 2**32 - 1)}
 
 
 @dataclass(frozen=True)
@@ -71,17 +75,31 @@ def resolve(**flags: Any) -> Settings:
         if given is None:
             continue
         try:
-            values[setting.name] = Path(given).expanduser().resolve() if setting.name == "llm" else int(given)
+            values[setting.name] = _path(given) if setting.name == "llm" else _whole_number(given)
         except (TypeError, ValueError):
-            faults.append(f"{source}: {setting.name} is {given!r}, expected a whole number")
+            kind = "the path of a file" if setting.name == "llm" else "a whole number"
+            faults.append(f"{source}: {setting.name} is {given!r}, expected {kind}")
     faults += [
-        f"{name} is {values[name]}"
-        for name, least in (("threads", 1), ("train_threads", 0))
-        if values.get(name, least) < least
+        f"{name} is {values[name]}, expected {least} to {most}"
+        for name, (least, most) in RANGES.items()
+        if not least <= values.get(name, least) <= most
     ]
     if faults:
         raise BadRequest("settings cannot be used: " + "; ".join(faults), "Correct them; docs/SETTINGS.md lists all.")
     return Settings(**values)
+
+
+def _whole_number(given: Any) -> int:
+    """From text or TOML; int() alone would cut 1.9 down to 1 and take true for 1."""
+    if isinstance(given, bool | float):
+        raise TypeError
+    return int(given)
+
+
+def _path(given: Any) -> Path:
+    if not str(given).strip():  # Path("") is the current folder
+        raise ValueError
+    return Path(given).expanduser().resolve()
 
 
 def _file() -> tuple[Path, dict[str, Any]]:
@@ -99,13 +117,19 @@ def _file() -> tuple[Path, dict[str, Any]]:
 
 
 def seconds(text: str) -> float:
-    """ "90", "90s", "10m", "1h30m" -> seconds.
+    """ "90", "90s", "10m", "1h30m" -> seconds, more than none.
 
     Raises:
-        BadRequest: anything else, or nothing.
+        BadRequest: anything else.
     """
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip().lower())
-    if not text.strip() or match is None:
-        raise BadRequest(f"{text!r} is no duration", "Write 90s, 10m or 1h30m.")
-    hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + rest
+    number = r"(\d+(?:\.\d+)?)"
+    found = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}(s?))?", text.strip().lower(), re.ASCII)
+    if not text.strip() or found is None:
+        raise BadRequest(f"{text!r} is no duration", DURATIONS)
+    hours, minutes, rest, unit = found.groups()
+    if hours and rest and not (minutes or unit):
+        raise BadRequest(f"{text!r} can mean two durations", f"Write {hours}h{rest}m or {hours}h{rest}s.")
+    total = float(hours or 0) * 3600 + float(minutes or 0) * 60 + float(rest or 0)
+    if not 0 < total < math.inf:
+        raise BadRequest(f"{text!r} is no time to work in", DURATIONS)
+    return total

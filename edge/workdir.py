@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from edge.errors import Busy, StorageError
 
 T = TypeVar("T")
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 STEPS = ("understand", "gather", "shortlist", "measure", "choose", "tune", "train", "export", "verify", "pack")
 
@@ -127,13 +128,18 @@ class Workdir:
         document = self.document(name)
         if document.is_file():
             self._say(name, "kept")
-            return from_json(kind, json.dumps(json.loads(document.read_text(encoding="utf-8"))["result"]))
+            return _recorded(document, kind)
         self._say(name, "start")
         _journal(self.root, name, "start")
         started = time.monotonic()
         folder = self.folder(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        result = work(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            result = work(folder)
+        except OSError as error:
+            if error.errno in DISK_REFUSES:
+                raise storage_error(Path(error.filename or folder), error) from error
+            raise
         entry = {"step": name, "seconds": round(time.monotonic() - started, 3), "result": json.loads(to_json(result))}
         write_atomic(document, json.dumps(entry, indent=1, ensure_ascii=False).encode())
         _journal(self.root, name, "done")
@@ -157,11 +163,14 @@ class Workdir:
 
 def publish(folder: Path, final: Path) -> None:
     """Give a complete folder its final name; an older one under that name is replaced whole."""
+    older = final.with_name(f".{final.name}.older")
     try:
+        shutil.rmtree(older, ignore_errors=True)
         if final.exists():
-            shutil.rmtree(final)
+            final.replace(older)
         folder.replace(final)
         _fsync_folder(final.parent)
+        shutil.rmtree(older, ignore_errors=True)
     except OSError as error:
         raise storage_error(final, error) from error
 
@@ -178,7 +187,10 @@ def _claim(root: Path, identity: dict[str, Any]) -> None:
             )
         write_atomic(path, wanted.encode())
         return
-    held = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        held = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise StorageError(f"{path} cannot be read back: {error}", "Start again in a new folder: --out DIR.") from error
     differing = sorted(key for key in {*held, *identity} if held.get(key) != json.loads(wanted).get(key))
     if differing:
         raise StorageError(
@@ -187,6 +199,21 @@ def _claim(root: Path, identity: dict[str, Any]) -> None:
         )
 
 
+def _recorded(document: Path, kind: type[T]) -> T:
+    """The result in a finished step's document."""
+    try:
+        return from_json(kind, json.dumps(json.loads(document.read_text(encoding="utf-8"))["result"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{document} cannot be read back: {str(error).splitlines()[0]}",
+            "The file was changed, or another version of edge wrote it. Start again in a new folder: --out DIR.",
+        ) from error
+
+
 def _journal(root: Path, step: str, state: str) -> None:
-    with (root / "journal.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"time": round(time.time(), 3), "step": step, "state": state}) + "\n")
+    path = root / "journal.jsonl"
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": round(time.time(), 3), "step": step, "state": state}) + "\n")
+    except OSError as error:
+        raise storage_error(path, error) from error

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llm_gguf import prompting, reader
+from llm_gguf.engine import Completion
 from llm_gguf.numbers import Number
 from llm_gguf.prompting import Word
 from llm_gguf.reader import Finding
@@ -34,6 +35,8 @@ class Draft:
     gpu: str = "none"
     engine: str = "none"
     engine_span: Span | None = None
+    certainty: dict[int, float] = field(default_factory=dict)
+    """First character of every number -> the probability of its mark."""
 
 
 def number_words(words: Sequence[Word], found: Sequence[Number]) -> dict[int, Number]:
@@ -57,15 +60,16 @@ def quantity(kind: str, number: Number, unit: str) -> Finding:
     return Finding(kind, round(amount / sizes[unit], 9), unit, number.start, number.tail)
 
 
-def interpret(marks: Sequence[str], text: str, words: Sequence[Word], numbers: Mapping[int, Number]) -> Draft:
+def interpret(done: Completion, text: str, words: Sequence[Word], numbers: Mapping[int, Number]) -> Draft:
     """The draft that the marks describe: one mark per word, then task and device. The grammar has checked the order."""
-    draft = Draft()
+    draft, marks = Draft(), done.marks
     if marks[-2] != prompting.NO_TASK:
         draft.task = _label(marks[-2])
     if marks[-1] != prompting.OUTSIDE:
         draft.gpu = _label(marks[-1])
     for i, mark in enumerate(marks[: len(words)]):
         if mark in prompting.number_marks():
+            draft.certainty[numbers[i].start] = done.probabilities[i]
             _take_number(draft, _label(mark), mark.startswith("<metric="), numbers[i])
         elif mark not in (prompting.OUTSIDE, prompting.INSIDE):
             last = i

@@ -1,17 +1,19 @@
 """Puts the two readings together by one stated rule per field; every difference is listed, none is settled silently.
 
-- speed, flops, parameters: a value that the rules read explicitly wins; else the language model's.
-- metrics: per number; the rules' name wins where a name stands beside the number.
+- speed, flops, parameters: a value that the rules read explicitly wins; else the language model's, if it is sure of it
+  and the rules have not read the same number as something else.
+- metrics: per number; the rules' name wins where a name stands beside the number, else as above.
 - engine, device: only what is written (an engine's name may be misspelt); the model chooses between several.
 - task: the model's, unless the text names exactly one other task outright ("instance segmentation").
-- class, model and data set names: the model's (they are spans of the text).
+- class, model and data set names: the model's (they are spans of the text); a list item between two classes is added.
 Knows neither llama.cpp nor the grammar.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
+from llm_gguf import lists
 from llm_gguf.answer import Draft, Span
 from llm_gguf.config import RequestConfig
 from llm_gguf.reader import Finding, Reading, resembles
@@ -20,6 +22,10 @@ _SIZES = {
     "fps": 1.0, "ms": 1e-3, "s": 1.0, "MFLOPs": 1e6, "GFLOPs": 1e9, "TFLOPs": 1e12, "K": 1e3, "M": 1e6, "B": 1e9,
     "share": 1.0,
 }  # fmt: skip
+
+
+SURE: Final = 0.9
+"""Probability from which a number is believed that only the language model understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,11 @@ class Combiner:
 
     def _objects(self) -> list[str]:
         names: list[str] = []
-        for span in self.draft.objects:
+        spans = list(self.draft.objects)
+        for start, end in lists.holes(self.text, [(span.start, span.end) for span in spans]):
+            spans.append(Span(start, end, self.text[start:end]))
+            self._differ("data.object", "none", self.text[start:end], "reader")
+        for span in sorted(spans, key=lambda span: span.start):
             if span.text.casefold() not in [n.casefold() for n in names]:
                 self.out.spans[f"data.object.{len(names)}"] = span
                 names.append(span.text)
@@ -136,6 +146,9 @@ class Combiner:
         explicit = [f for f in self.reading.of(kind) if f.explicit]
         agreed = [f for f in self.reading.of(kind) if model is not None and same(f, model)]
         chosen = agreed[0] if agreed else explicit[0] if explicit else model
+        if model is not None and chosen is model and not self._believed(model):
+            self._differ(path, _shown(model), "none", "reader")
+            chosen = None
         others = [f for f in explicit if chosen is None or not same(f, chosen)]
         if chosen is not None and not agreed:
             self._differ(
@@ -148,14 +161,22 @@ class Combiner:
         self._note(path, chosen.start, chosen.end)
         return {"value": chosen.value, "unit": chosen.unit}
 
+    def _believed(self, model: Finding) -> bool:
+        """Whether a number that the rules did not read this way is the model's to decide."""
+        taken = any(
+            f.start <= model.start < f.end and f.explicit for f in self.reading.findings if f.field != model.field
+        )
+        return not taken and self.draft.certainty.get(model.start, 0.0) >= SURE
+
     def _metrics(self) -> list[Finding]:
         rules = [f for f in self.reading.findings if f.field.startswith("metric.")]
         chosen = list(rules)
         for model in self.draft.metrics:
             near = [f for f in rules if f.start <= model.start < f.end]
             if not near:
-                self._differ("model.metrics", _shown(model), "none", "model")
-                chosen.append(model)
+                believed = self._believed(model)
+                self._differ("model.metrics", _shown(model), "none", "model" if believed else "reader")
+                chosen += [model] if believed else []
             elif (near[0].field, near[0].value) != (model.field, model.value):
                 self._differ("model.metrics", _shown(model), _shown(near[0]), "reader")
         for finding in rules:

@@ -22,9 +22,10 @@ from llm_gguf.errors import (
 )
 
 MAX_CHARACTERS: Final = 20_000
+SURE_OF_TASK: Final = 0.9
 DEFAULT_MODEL: Final = Path(__file__).parent / "models" / "edge-ru.gguf"
 
-# At least one of these stands in every request for a vision model; a text without any is not sent to the model.
+# One of these stands in nearly every request for a vision model; without any the model must be sure of the task.
 _CUES = re.compile(
     r"image|picture|photo|camera|video|frame|scan\b|scans|pixel|mask|segment|detect|classif|categor|recogni[sz]|identif"
     r"|locat|locali|landmark|key ?point|pose\b|poses|joint|skeleton|box|label|tag\b|tags|outline|contour|count|spot"
@@ -71,13 +72,14 @@ def understand_with(reader_model: engine.Engine, text: str) -> Understanding:
     began = time.perf_counter()
     checked_text(text)
     prompt = prompting.encode(text)
-    if not _CUES.search(text) or not prompt.words:
-        raise _no_vision("nothing in the text asks for a model that looks at pictures")
+    if len(prompt.words) < 2:
+        raise _no_vision("one word is no request")
     reading = reader.read(text)
     pointed = answer.number_words(prompt.words, numbers.find(text))
     completion = reader_model.mark(prompt.pieces, grammar.build(text, prompt.words, pointed.keys()))
-    draft = answer.interpret(completion.marks, text, prompt.words, pointed)
-    if draft.task is None:
+    draft = answer.interpret(completion, text, prompt.words, pointed)
+    sure_of_task = completion.probabilities[-2] >= SURE_OF_TASK
+    if draft.task is None or not (sure_of_task or _CUES.search(text)):
         raise _no_vision("the text does not ask for a model that looks at pictures")
     combiner = combine.Combiner(text, draft, reading)
     config = combiner.config()

@@ -62,7 +62,8 @@ def _boxes(outputs: Outputs, _how: Postprocess, frame: Frame) -> Answer:
 
 
 def _mask(outputs: Outputs, _how: Postprocess, frame: Frame) -> Answer:
-    small = np.squeeze(outputs["output"]).astype(np.uint8)
+    raw = np.asarray(outputs["output"])
+    small = raw.reshape(raw.shape[-2:]).astype(np.uint8)
     mask = cv2.resize(small, (frame.width, frame.height), interpolation=cv2.INTER_NEAREST)
     return Answer(mask=mask)
 

@@ -22,11 +22,13 @@ PALETTE = (
     (167, 121, 204),
 )
 SMALLEST_SIDE = 320  # smaller pictures are enlarged, so that labels can be read
+LARGEST_SIDE = 2048  # but not beyond this: one pixel by a thousand would become a hundred million
 
 
 def draw(image: Image, answer: Answer, spec: PackageSpec, threshold: float | None = None) -> Image:
     """A picture (H, W, 3) BGR with the prediction on it; the input is left as it is."""
-    zoom = max(1, -(-SMALLEST_SIDE // min(image.shape[:2])))
+    wanted = -(-SMALLEST_SIDE // min(image.shape[:2]))
+    zoom = max(1, min(wanted, LARGEST_SIDE // max(image.shape[:2])))
     size = (image.shape[1] * zoom, image.shape[0] * zoom)
     canvas = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if zoom > 1 else cv2.INTER_LINEAR)
     if answer.scores is not None and answer.label is not None:

@@ -15,6 +15,9 @@ from edge.errors import DataError
 from edge.predictor.spec import Preprocess
 from edge.workdir import write_atomic
 
+# What cannot be decoded becomes a DataError with the file's name; OpenCV's own lines name only its source files.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 Image = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
 Box = tuple[float, float, float, float]

@@ -39,16 +39,22 @@ def compare(predictor: Predictor, folder: Path) -> Parity:
     except (OSError, ValueError) as error:
         raise VerificationFailed(f"{folder / EXPECTED} cannot be read: {error}", "Make the package again.") from error
     pairs = []
-    for entry in entries:
-        box = tuple(entry["box"]) if entry["box"] else None
-        pairs.append((predictor(read(folder / entry["image"]), box), entry))
-    return _COMPARERS[predictor.spec.task](pairs, folder)
+    try:
+        for entry in entries:
+            box = tuple(entry["box"]) if entry["box"] else None
+            pairs.append((predictor(read(folder / entry["image"]), box), entry))
+        return _COMPARERS[predictor.spec.task](pairs, folder)
+    except (KeyError, TypeError, ValueError) as error:
+        raise VerificationFailed(f"{folder / EXPECTED} is malformed: {error!r}", "Make the package again.") from error
 
 
 def _classification(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -> Parity:
     differences = [float(np.abs(answer.scores - np.asarray(e["scores"])).max()) for answer, e in pairs]
     same = [int(answer.label == int(np.argmax(e["scores"]))) for answer, e in pairs]
-    figures = {"largest score difference": max(differences, default=0.0), "same class": float(np.mean(same or [0]))}
+    figures = {
+        "largest score difference": float(np.max(differences or [0.0])),
+        "same class": float(np.mean(same or [0])),
+    }
     holds = figures["largest score difference"] <= 1e-3 if pairs else None
     return Parity(figures, "every score within 0.001", holds)
 

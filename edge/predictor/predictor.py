@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def parse_box(text: str) -> Box:
         x, y, w, h = (float(part) for part in text.split(","))
     except ValueError as error:
         raise BadRequest(f"--box {text} is not x,y,w,h", "Give four numbers in pixels: --box 10,20,200,150.") from error
+    if not all(map(math.isfinite, (x, y, w, h))):
+        raise BadRequest(f"--box {text} is not x,y,w,h", "Give four numbers in pixels: --box 10,20,200,150.")
     if w <= 0 or h <= 0:
         raise BadRequest(f"--box {text} has no area", "Width and height are positive.")
     return (x, y, w, h)

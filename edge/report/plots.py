@@ -93,7 +93,7 @@ def speed_svg(measurements: Measurements, min_fps: float | None, chosen: Measure
     axes.set_xlim(0, top * 1.24)
     axes.set_ylim(len(bars) - 0.45, -0.6)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
-    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}")
     for row, bar in enumerate(bars):
         axes.barh(row, bar.fps or 0.0, height=0.56, color=ACCENT if bar.chosen else BAR, linewidth=0)
         _say(axes.text((bar.fps or 0.0) + top * 0.012, row, bar.words, va="center", fontsize=POINTS, color=INK,
@@ -110,7 +110,7 @@ def speed_svg(measurements: Measurements, min_fps: float | None, chosen: Measure
     axes.xaxis.label.set_fontsize(POINTS)
     height = figure.get_size_inches()[1]
     left = (0.075 * max(len(bar.name) for bar in bars) + 0.12) / WIDTH_IN
-    figure.subplots_adjust(left=left, right=0.99, top=1 - 0.28 / height, bottom=0.48 / height)
+    figure.subplots_adjust(left=left, right=0.965, top=1 - 0.28 / height, bottom=0.48 / height)
     return _svg(figure, "speed", speed_words(measurements, min_fps, chosen))
 
 

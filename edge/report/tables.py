@@ -43,7 +43,6 @@ class CandidateRow:
     sign: str
     chosen: bool
     why_not: str
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,16 @@ def candidate_rows(measurements: Measurements, choice: Choice | None) -> list[Ca
     ]
 
 
+def doubts(measurements: Measurements) -> list[str]:
+    """What was noted while measuring, each once, with the candidates it concerns."""
+    concerned: dict[str, list[str]] = {}
+    for candidate, name in zip(measurements.candidates, candidate_names(measurements.candidates), strict=True):
+        unsteady = () if candidate.stable or not candidate.timings else ("the latency did not become steady",)
+        for warning in dict.fromkeys((*unsteady, *candidate.warnings)):
+            concerned.setdefault(warning, []).append(name)
+    return [f"{words.listing(names)}: {warning}" for warning, names in concerned.items()]
+
+
 def chosen_name(story: Story) -> str:
     names = candidate_names(story.measurements.candidates)
     pairs = zip(story.measurements.candidates, names, strict=True)
@@ -205,6 +214,11 @@ def count_rows(gathered: Gathered) -> list[tuple[str, str]]:
     return [*rows, ("together", words.count(sum(gathered.counts.values())))]
 
 
+def renamed_rows(gathered: Gathered) -> list[tuple[str, str]]:
+    """Objects of the request that the data calls otherwise."""
+    return [(wanted, found) for wanted, found in gathered.matches.items() if wanted != found]
+
+
 def left_out(measurements: Measurements) -> list[str]:
     """Those not measured, without the candidates that stand in the table with the same reason."""
     told = {f"{candidate.card.title}: {candidate.explanation}" for candidate in measurements.candidates}
@@ -272,7 +286,6 @@ def _only_wished(story: Story) -> list[str]:
 
 def _candidate_row(candidate: Measured, name: str, scope: str, choice: Choice | None) -> CandidateRow:
     timing = candidate.timing(scope)
-    notes = candidate.warnings if candidate.stable else ("latency not steady", *candidate.warnings)
     return CandidateRow(
         name=name,
         full_name=candidate.card.name,
@@ -288,7 +301,6 @@ def _candidate_row(candidate: Measured, name: str, scope: str, choice: Choice | 
         sign=words.VERDICT_SIGNS.get(candidate.verdict, ""),
         chosen=choice is not None and candidate.card == choice.chosen.card,
         why_not=why_not(candidate, name, choice),
-        notes=notes,
     )
 
 

@@ -54,10 +54,12 @@ def candidates(measurements: Measurements, choice: Choice | None = None, console
         cells += [row.parameters, row.macs, row.median if timed else ""] if roomy else []
         cells += [] if narrow else [row.p90 if timed else ""]
         cells += [row.fps, row.verdict_words]
-        cells += [] if narrow else ["chosen" if row.chosen else "; ".join(filter(None, (row.why_not, *row.notes)))]
+        cells += [] if narrow else ["chosen" if row.chosen else row.why_not]
         colours = {row.verdict_words: VERDICT_STYLES.get(row.verdict)}
         _row(table, *cells, style="bold" if row.chosen else "", styles=colours)
     console.print(table)
+    if doubts := tables.doubts(measurements):
+        lines("Noted while measuring:", doubts, console)
     if left_out := tables.left_out(measurements):
         lines("Not measured:", left_out, console)
 

@@ -176,6 +176,8 @@ def sentences(texts: Iterable[str]) -> str:
 def _three(value: float) -> str:
     """Three significant digits without an exponent."""
     size = abs(value)
+    if 0 < size < 0.9995:
+        return f"{value:.3f}"
     return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
 
 

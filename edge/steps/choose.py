@@ -73,6 +73,8 @@ def _infeasible(limits: Limits, candidates: Sequence[Measured]) -> Infeasible:
 
 def binding(limits: Limits, candidates: Sequence[Measured]) -> str:
     """The constraint that excludes all, or the ones that do so together."""
+    if not candidates:
+        return "there is no candidate for this task"
     broken = []
     if limits.max_parameters is not None and all(c.parameters > limits.max_parameters for c in candidates):
         broken.append(f"at most {limits.max_parameters / 1e6:g} M parameters")

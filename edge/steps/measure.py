@@ -51,7 +51,7 @@ def run(
     profiles = _time(ready, request.limits, dataset, folder, threads, say) if ready else []
     timed = {item.card: measured(item, profile, folder) for item, profile in zip(ready, profiles, strict=True)}
     return Measurements(
-        hardware=dataclasses.asdict(fingerprint()),
+        hardware=fingerprint().to_json(),
         engine=request.engine,
         threads=threads,
         scope=SCOPE,

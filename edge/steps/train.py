@@ -9,6 +9,7 @@ from pathlib import Path
 from edge.records import Choice, Trained, Tuned
 from edge.trainers import trainer
 from edge.trainers.launch import Progress, Schedule, train
+from edge.trainers.weights import fit
 from edge.workdir import sha256_file, write_atomic
 from zoo.datasets.record import Dataset
 
@@ -37,6 +38,7 @@ def run(
     card = choice.chosen.card
     plan = _plan(folder, tuned, len(dataset.part("train")), budget_s)
     recipe = trainer(card.task).recipe(card, dataset, folder, tuned.best)
+    start = fit(weights, card.toolbox, recipe.model, folder) if weights else None
 
     def tell(progress: Progress) -> None:
         seen = "" if progress.validation is None else f", validation {progress.validation:.3f}"
@@ -45,7 +47,7 @@ def run(
     every = max(5, plan // VALIDATIONS)
     # half as much again before time is called: the pace was measured on a handful of iterations
     schedule = Schedule(plan, every, max(budget_s, 60.0) * 1.5, seed)
-    outcome = train(recipe, tuned.best, schedule, folder, weights=weights, on_progress=tell)
+    outcome = train(recipe, tuned.best, schedule, folder, weights=start.plain if start else None, on_progress=tell)
     assert outcome.best is not None, "a training that keeps checkpoints has one"
     final = folder / WEIGHTS
     _publish_weights(outcome.best, final)
@@ -57,7 +59,7 @@ def run(
         best_iteration=outcome.best_iteration,
         validation=outcome.validation or 0.0,
         seconds=round(outcome.seconds, 2),
-        start=weights.name if weights else "from scratch",
+        start=f"{weights.name} ({start.matching} of {start.tensors} tensors)" if weights and start else "from scratch",
         curve=outcome.curve,
     )
 

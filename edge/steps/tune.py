@@ -16,6 +16,7 @@ from typing import Any
 from edge.records import Choice, Hyperparameters, Trial, Tuned
 from edge.trainers import trainer
 from edge.trainers.launch import Progress, Schedule, train
+from edge.trainers.weights import fit
 from zoo.datasets.record import Dataset
 
 PROBE_ITERATIONS = 6
@@ -40,6 +41,7 @@ def run(
     card = choice.chosen.card
     toolbox = trainer(card.task)
     start = toolbox.default(len(dataset.part("train")))
+    weights = fit(weights, card.toolbox, toolbox.model(card, dataset), folder).plain if weights else None
     pace, used = _pace(choice, dataset, folder, start, seed, threads)
     trials = min(MOST_TRIALS, int(budget_s / max(pace * LEAST_ITERATIONS * 2, 1e-6)))
     if trials < 2:
@@ -49,10 +51,10 @@ def run(
     iterations = int(budget_s / trials / pace * 0.6)
     study = _study(folder, seed)
     search = _Search(choice, dataset, folder, start, min(iterations, 400), seed, weights, say)
-    if not study.get_trials(deepcopy=False):
-        study.enqueue_trial(_parameters(start))
     _close_broken(study)
-    while len(_finished(study)) < trials:
+    if not _ended(study):
+        study.enqueue_trial(_parameters(start))
+    while len(_ended(study)) < trials:
         study.optimize(search, n_trials=1, catch=(RuntimeError,))
     return _tuned(study, start, pace, used)
 
@@ -86,21 +88,21 @@ class _Search:
         shutil.rmtree(here, ignore_errors=True)
         here.mkdir(parents=True)
         began = time.monotonic()
+        trial.set_user_attr("hyperparameters", asdict(hyper))
 
         def tell(progress: Progress) -> None:
             self._say(f"trial {trial.number + 1}: iteration {progress.iteration} of {progress.iterations}")
 
-        outcome = train(
-            trainer(self._card.task).recipe(self._card, self._dataset, here, hyper),
-            hyper,
-            Schedule(self._iterations, self._iterations, 3600.0, self._seed, keep_checkpoints=False),
-            here,
-            weights=self._weights,
-            on_progress=tell,
-        )
+        recipe = trainer(self._card.task).recipe(self._card, self._dataset, here, hyper)
+        schedule = Schedule(self._iterations, self._iterations, 3600.0, self._seed, keep_checkpoints=False)
+        try:
+            outcome = train(recipe, hyper, schedule, here, weights=self._weights, on_progress=tell)
+        except RuntimeError as error:  # diverged, or out of memory: one trial is lost, not the search
+            trial.set_user_attr("ended", f"failed: {str(error).splitlines()[0]}")
+            raise
         trial.set_user_attr("seconds", time.monotonic() - began)
         trial.set_user_attr("iterations", outcome.iterations)
-        trial.set_user_attr("hyperparameters", asdict(hyper))
+        trial.set_user_attr("ended", "")
         return outcome.validation or 0.0
 
     def _suggest(self, trial: Any) -> Hyperparameters:
@@ -166,25 +168,22 @@ def _close_broken(study: Any) -> None:
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
 
-def _finished(study: Any) -> list[Any]:
-    import optuna
-
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
-    return [t for t in study.get_trials(deepcopy=False) if t.state in states]
+def _ended(study: Any) -> list[Any]:
+    """Trials that came to an end of their own, good or bad; those cut off by a kill or Ctrl-C do not count."""
+    return [t for t in study.get_trials(deepcopy=False) if "ended" in t.user_attrs]
 
 
 def _tuned(study: Any, start: Hyperparameters, pace: float, threads: int) -> Tuned:
     trials = []
-    for trial in _finished(study):
-        given = trial.user_attrs.get("hyperparameters")
+    for trial in _ended(study):
         trials.append(
             Trial(
                 number=trial.number,
-                hyperparameters=Hyperparameters(**given) if given else start,
+                hyperparameters=Hyperparameters(**trial.user_attrs["hyperparameters"]),
                 iterations=trial.user_attrs.get("iterations", 0),
                 seconds=round(trial.user_attrs.get("seconds", 0.0), 2),
                 score=trial.value,
-                note="" if given else "failed or cut off",
+                note=trial.user_attrs["ended"],
             )
         )
     scored = [trial for trial in trials if trial.score]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import VerificationFailed
-from edge.predictor.parity import compare
+from edge.predictor.parity import EXPECTED, compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import Score, score
 from edge.predictor.timing import TIMING_FACTORY
@@ -102,7 +102,7 @@ def check_files(folder: Path) -> None:
     """
     path = folder / MANIFEST
     try:
-        listed: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["files"]
+        listed: dict[str, str] = dict(json.loads(path.read_text(encoding="utf-8"))["files"])
     except OSError as error:
         raise VerificationFailed(
             f"{folder} is no finished package: {MANIFEST} cannot be read", "Give the folder that `edge produce` named."
@@ -128,10 +128,14 @@ def _promise(folder: Path) -> _Promise:
 
 
 def _score(predictor: Predictor, folder: Path, data: Path | None) -> tuple[Score | None, str]:
-    document: dict[str, Any] = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-    if data is not None:
-        document["root"] = str(data)
-    dataset: Dataset = dataset_from_json(document)
+    path = folder / "truth.json"
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if data is not None:
+            document["root"] = str(data)
+        dataset: Dataset = dataset_from_json(document)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VerificationFailed(f"{path} cannot be read: {error!r}", "Make the package again.") from error
     absent = [s for s in dataset.part("test") if not s.image.is_file()]
     if absent and data is None:
         return None, "the test images are not on this machine; name their folder with --data"
@@ -139,7 +143,10 @@ def _score(predictor: Predictor, folder: Path, data: Path | None) -> tuple[Score
 
 
 def _time(predictor: Predictor, folder: Path, request: Request) -> Profile:
-    first = json.loads((folder / "expected.json").read_text(encoding="utf-8"))[0]
+    samples = json.loads((folder / EXPECTED).read_text(encoding="utf-8"))
+    if not samples:
+        raise VerificationFailed(f"{folder / EXPECTED} names no sample", "Make the package again.")
+    first = samples[0]
     threads = predictor.spec.threads
     arguments = {
         "folder": str(folder),

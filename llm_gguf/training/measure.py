@@ -31,7 +31,7 @@ def by_model(text: str, model: engine.Engine) -> dict[str, Any]:
     prompt = prompting.encode(text)
     pointed = answer.number_words(prompt.words, numbers.find(text))
     done = model.mark(prompt.pieces, grammar.build(text, prompt.words, pointed.keys()))
-    draft = answer.interpret(done.marks, text, prompt.words, pointed)
+    draft = answer.interpret(done, text, prompt.words, pointed)
     config = Combiner(text, draft, Reading(())).config().model_dump(mode="json")
     config["deploy"] = {"gpu": draft.gpu, "inference_engine": draft.engine}
     return config

@@ -95,7 +95,12 @@ def test_plain_request_is_read_right(wanted: Wanted) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Write me a poem about the sea and the wind", "Translate this letter into French", "What is the capital of Peru?"],
+    [
+        "Write me a poem about the sea and the wind",
+        "Translate this letter into French",
+        "What is the capital of Peru?",
+        "Good morning, how are you?",
+    ],
 )
 def test_a_text_without_a_vision_request_is_refused(text: str) -> None:
     with pytest.raises(errors.NoVisionRequestError):

@@ -110,6 +110,17 @@ def test_metric_is_a_share() -> None:
     assert [(m.name, m.value) for m in done.config.model.metrics] == [("mAP", 0.45)]
 
 
+def test_a_hole_in_a_list_is_filled_and_listed() -> None:
+    done = read("Detect cars, red vans, buses and trams", marks=CARS | {"trams": "<object>"})
+    assert done.config.data.object == ("cars", "red vans", "buses", "trams")
+    assert [(d.field, d.reader_reading, d.taken) for d in done.disagreements] == [("data.object", "red vans", "reader")]
+
+
+def test_words_that_are_no_list_item_fill_nothing() -> None:
+    done = read("Detect cars parked on the street, buses")
+    assert done.config.data.object == ("cars", "buses")
+
+
 def test_confidence_is_the_product_of_the_marks() -> None:
     assert read("Detect cars", probability=0.5).confidence == pytest.approx(0.5**4)
 
@@ -123,7 +134,7 @@ def test_confidence_is_the_product_of_the_marks() -> None:
         ("detect \x00 cars", errors.NotTextError),
         ("detect \ud800 cars", errors.NotTextError),
         ("PK\x03\x04 image", errors.NotTextError),
-        ("Good morning, how are you?", errors.NoVisionRequestError),
+        ("hello", errors.NoVisionRequestError),
         ("?!", errors.NoVisionRequestError),
     ],
 )
@@ -138,6 +149,17 @@ def test_a_text_that_is_no_request_is_refused_without_the_model(text: str, error
 def test_what_the_model_calls_no_task_is_refused() -> None:
     with pytest.raises(errors.NoVisionRequestError, match="does not ask for a model that looks at pictures"):
         read("Write a poem about a camera", task="none")
+
+
+def test_an_unsure_task_in_a_text_without_any_cue_is_refused() -> None:
+    with pytest.raises(errors.NoVisionRequestError):
+        read("Good morning, how are cars today?", probability=0.6)
+
+
+def test_an_unsure_number_that_only_the_model_understands_is_left_out_and_listed() -> None:
+    done = read("Detect cars, <5M please", marks=CARS | {"5": "<unit=M>"}, probability=0.6)
+    assert parameters_count(done.config) is None
+    assert [(d.field, d.taken) for d in done.disagreements] == [("model.parameters", "reader")]
 
 
 def test_a_request_without_classes_and_data_set_is_refused() -> None:

@@ -70,6 +70,22 @@ def test_every_check_and_every_candidate_is_told() -> None:
     assert "resnet50 224x224: 25.6 M parameters, the request allows 15 M" in text
 
 
+def test_what_was_noted_while_measuring_is_told_once_with_its_candidates() -> None:
+    noisy = (
+        made.measured(warnings=("others used the CPU",)),
+        made.measured(side=96, warnings=("others used the CPU",)),
+    )
+    text = flat(Page(render(made.story(measurements=made.measurements(*noisy)))).text)
+    assert text.count("resnet18 64x64 and resnet18 96x96: others used the CPU") == 1
+
+
+def test_classes_of_another_name_are_told() -> None:
+    base = made.story()
+    gathered = replace(base.gathered, matches={"circle": "ring", "square": "square"})
+    assert "another name in the data" not in flat(Page(render(base)).text)
+    assert "another name in the data circle ring" in flat(Page(render(replace(base, gathered=gathered))).text)
+
+
 def test_headline_says_what_was_missed_and_left_open() -> None:
     text = flat(Page(render(made.story())).text)
     assert "WORKS The package works: 2 checks met; accuracy missed; memory of the device could not be checked." in text

@@ -28,6 +28,7 @@ from edge.report import words
         (words.size(44_736_512), "44.7 MB"),
         (words.size(512), "512 bytes"),
         (words.milliseconds(6.9), "6.90 ms"),
+        (words.milliseconds(0.9931), "0.993 ms"),
         (words.duration(0.04), "0.0 s"),
         (words.duration(59.7), "1 min"),
         (words.duration(74), "1 min 14 s"),

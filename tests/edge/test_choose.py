@@ -1,0 +1,207 @@
+"""The choice is a pure function: best quality among those that hold, and a proof when nobody does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import Exit, Infeasible
+from edge.records import Limits, Measured, Measurements, Rejection, Request, Timing
+from edge.steps.choose import binding, run
+from zoo.models import ModelCard
+
+LAST_WORD = "Ask for less, or run on faster hardware. Nothing was relaxed and no package was made."
+
+
+def candidate(
+    name: str,
+    *,
+    quality: float = 70.0,
+    side: int = 64,
+    p90: float | None = 10.0,
+    verdict: str = "PASS",
+    parameters: int = 5_000_000,
+    flops: int = 100_000_000,
+    explanation: str = "64 of 64 queries within 20.00 ms",
+) -> Measured:
+    card = ModelCard(name, "classification", "mmpretrain", "c.py", side, side, quality, "ImageNet Top 1", "Apache-2.0")
+    timings = () if p90 is None else (Timing("pipeline", 64, p90 * 0.9, p90, p90 * 1.2),)
+    return Measured(card, parameters, flops, 1, "ab", timings, verdict, explanation, True)
+
+
+def request(**limits: float) -> Request:
+    return Request(
+        text="tell a from b",
+        task="classification",
+        objects=("a", "b"),
+        engine="onnxruntime",
+        engine_stated=True,
+        device="cpu",
+        specific_model=None,
+        limits=Limits(**limits),
+        targets=(),
+        unchecked=(),
+        disagreements=(),
+        confidence=1.0,
+        config={},
+        spans={},
+    )
+
+
+def measured(*candidates: Measured) -> Measurements:
+    return Measurements({}, "onnxruntime", 1, "pipeline", candidates, ())
+
+
+def refused(*candidates: Measured, **limits: float) -> Infeasible:
+    with pytest.raises(Infeasible) as caught:
+        run(request(**limits), measured(*candidates))
+    assert caught.value.exit_code == Exit.INFEASIBLE == 4
+    return caught.value
+
+
+def test_best_quoted_quality_among_the_holders_is_chosen() -> None:
+    best = candidate("better", quality=72.0, p90=15.0)
+    found = run(request(min_fps=50), measured(candidate("plain", quality=71.9), best, candidate("poor", quality=60)))
+    assert found.chosen is best
+    assert found.runners_up == ("plain 64x64", "poor 64x64")
+    assert found.rejected == ()
+    assert found.reasons == (
+        "3 of 3 candidates hold every hard constraint",
+        "highest quoted quality among them (ImageNet Top 1 72.0), then the largest input",
+        "measured 66.7 fps at p90, 50 fps wanted (64 of 64 queries within 20.00 ms)",
+    )
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", "UNDECIDED", "ERROR", "OVER LIMIT"])
+def test_better_model_that_does_not_hold_is_rejected_with_its_reason(verdict: str) -> None:
+    better = candidate("better", quality=99.0, verdict=verdict, explanation="37 of 64 queries within 20.00 ms")
+    found = run(request(min_fps=50), measured(better, candidate("plain")))
+    assert found.chosen.card.name == "plain"
+    assert found.rejected == (Rejection("better 64x64", (f"{verdict}: 37 of 64 queries within 20.00 ms",)),)
+    assert found.runners_up == ()
+
+
+def test_on_equal_quality_the_larger_input_wins_even_if_slower() -> None:
+    found = run(request(), measured(candidate("a", side=64, p90=2.0), candidate("a", side=224, p90=18.0)))
+    assert found.chosen.card.title == "a 224x224"
+
+
+def test_on_equal_quality_and_input_the_faster_wins() -> None:
+    found = run(request(), measured(candidate("a", p90=2.5), candidate("b", p90=2.0), candidate("c", p90=None)))
+    assert found.chosen.card.name == "b"
+    assert found.runners_up == ("a 64x64", "c 64x64")
+
+
+def test_without_a_speed_limit_unchecked_candidates_hold_and_no_speed_is_given_as_reason() -> None:
+    found = run(request(), measured(candidate("a", verdict="UNCHECKED")))
+    assert [reason for reason in found.reasons if "fps" in reason] == []
+
+
+@given(st.permutations([candidate(n, quality=70 + i % 2, p90=5 + i) for i, n in enumerate("abcdef")]))
+def test_choice_does_not_depend_on_the_order_of_the_candidates(shuffled: list[Measured]) -> None:
+    found = run(request(), measured(*shuffled))
+    assert (found.chosen.card.name, found.runners_up[0]) == ("b", "d 64x64")
+
+
+def test_speed_that_nobody_reaches_is_the_binding_constraint() -> None:
+    error = refused(
+        candidate("slow", p90=50.0, verdict="FAIL"),
+        candidate("slower", p90=80.0, verdict="FAIL", parameters=11_180_000),
+        candidate("slowest", p90=200.0, verdict="FAIL"),
+        candidate("nearer", p90=25.0, verdict="FAIL", flops=1_234_000_000),
+        candidate("broken", p90=None, verdict="ERROR", explanation="no memory"),
+        min_fps=1000,
+        max_parameters=1e9,
+    )
+    assert str(error) == "no candidate meets the request: the binding constraint is at least 1000 fps"
+    assert error.__notes__ == [
+        "Nearest: nearer 64x64, 40.0 fps at p90, 5.00 M parameters, 1.234 GFLOPs (FAIL).",
+        "Nearest: slow 64x64, 20.0 fps at p90, 5.00 M parameters, 0.100 GFLOPs (FAIL).",
+        "Nearest: slower 64x64, 12.5 fps at p90, 11.18 M parameters, 0.100 GFLOPs (FAIL).",
+        LAST_WORD,
+    ]
+
+
+def test_parameters_that_nobody_keeps_are_the_binding_constraint() -> None:
+    over = {"p90": None, "verdict": "OVER LIMIT"}
+    error = refused(
+        candidate("large", parameters=11_000_000, **over),
+        candidate("small", parameters=2_230_000, **over),
+        max_parameters=1e6,
+        min_fps=10,
+    )
+    assert str(error) == "no candidate meets the request: the binding constraint is at most 1 M parameters"
+    assert error.__notes__ == [
+        "Nearest: small 64x64, 2.23 M parameters, 0.100 GFLOPs.",
+        "Nearest: large 64x64, 11.00 M parameters, 0.100 GFLOPs.",
+        LAST_WORD,
+    ]
+
+
+def test_two_limits_that_each_exclude_all_are_both_named() -> None:
+    over = candidate("a", p90=None, verdict="OVER LIMIT", parameters=5_000_000, flops=2_000_000_000)
+    error = refused(over, max_parameters=2.5e6, max_flops=1e9)
+    assert str(error) == (
+        "no candidate meets the request: the binding constraint is at most 2.5 M parameters and at most 1 GFLOPs"
+    )
+
+
+def test_limits_that_exclude_all_only_together_are_said_to_do_so() -> None:
+    error = refused(
+        candidate("fast but large", p90=None, verdict="OVER LIMIT", parameters=20_000_000),
+        candidate("small but slow", p90=50.0, verdict="FAIL", parameters=1_000_000),
+        candidate("broken", p90=None, verdict="ERROR"),
+        candidate("unstable", p90=19.0, verdict="PASS-ish"),
+        max_parameters=10e6,
+        min_fps=50,
+    )
+    assert str(error) == "no candidate meets the request: the constraints together exclude every candidate"
+
+
+def test_speed_that_is_not_certain_is_not_taken_for_reached() -> None:
+    error = refused(
+        candidate("close", p90=19.9, verdict="UNDECIDED"), candidate("slow", p90=40.0, verdict="FAIL"), min_fps=50
+    )
+    assert str(error) == (
+        "no candidate meets the request: no candidate's speed is certain enough (UNDECIDED at 99 % confidence)"
+    )
+    assert error.__notes__[0] == "Nearest: close 64x64, 50.3 fps at p90, 5.00 M parameters, 0.100 GFLOPs (UNDECIDED)."
+
+
+def test_when_every_candidate_failed_each_cause_is_named_once() -> None:
+    broken = {"p90": None, "verdict": "ERROR"}
+    error = refused(
+        candidate("a", explanation="no memory", **broken),
+        candidate("b", explanation="killed", **broken),
+        candidate("c", explanation="no memory", **broken),
+        min_fps=50,
+    )
+    assert str(error) == "no candidate meets the request: every candidate failed: no memory; killed"
+
+
+def test_no_candidate_at_all_is_said_as_such_and_no_limit_is_blamed() -> None:
+    error = refused(max_parameters=1e6, max_flops=1e9, min_fps=5)
+    assert str(error) == "no candidate meets the request: there is no candidate for this task"
+    assert error.__notes__ == [LAST_WORD]
+
+
+@given(
+    st.lists(
+        st.builds(
+            candidate,
+            st.sampled_from("abc"),
+            p90=st.floats(1, 100),
+            verdict=st.sampled_from(["FAIL", "UNDECIDED", "ERROR", "OVER LIMIT"]),
+        ),
+        max_size=5,
+    ),
+    st.floats(1, 1000),
+)
+def test_nothing_is_ever_relaxed(candidates: list[Any], fps: float) -> None:
+    error = refused(*candidates, min_fps=fps)
+    assert error.__notes__[-1] == LAST_WORD
+    assert len(error.__notes__) <= 4
+    assert binding(Limits(min_fps=fps), candidates) in str(error)
