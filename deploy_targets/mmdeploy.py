@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,39 +21,29 @@ KEEP_TOP_K = 100
 NMS_IOU = 0.6
 
 
-@dataclass(frozen=True)
-class _Codebase:
-    config: dict[str, Any]
-    outputs: tuple[str, ...]
-
-
-_CODEBASES = {
-    "classification": _Codebase({"type": "mmpretrain", "task": "Classification"}, ("output",)),
-    "detection": _Codebase(
-        {
-            "type": "mmdet",
-            "task": "ObjectDetection",
-            "model_type": "end2end",
-            "post_processing": {
-                "score_threshold": SCORE_THRESHOLD,
-                "confidence_threshold": 0.005,
-                "iou_threshold": NMS_IOU,
-                "max_output_boxes_per_class": KEEP_TOP_K,
-                "pre_top_k": 1000,
-                "keep_top_k": KEEP_TOP_K,
-                "background_label_id": -1,
-            },
+_CODEBASES: dict[str, dict[str, Any]] = {
+    "classification": {"type": "mmpretrain", "task": "Classification"},
+    "detection": {
+        "type": "mmdet",
+        "task": "ObjectDetection",
+        "model_type": "end2end",
+        "post_processing": {
+            "score_threshold": SCORE_THRESHOLD,
+            "confidence_threshold": 0.005,
+            "iou_threshold": NMS_IOU,
+            "max_output_boxes_per_class": KEEP_TOP_K,
+            "pre_top_k": 1000,
+            "keep_top_k": KEEP_TOP_K,
+            "background_label_id": -1,
         },
-        ("dets", "labels"),
-    ),
-    "segmentation": _Codebase({"type": "mmseg", "task": "Segmentation", "with_argmax": True}, ("output",)),
-    "keypoint": _Codebase({"type": "mmpose", "task": "PoseDetection"}, ("simcc_x", "simcc_y")),
+    },
+    "segmentation": {"type": "mmseg", "task": "Segmentation", "with_argmax": True},
+    "keypoint": {"type": "mmpose", "task": "PoseDetection"},
 }
 
 
-def deploy_config(task: str, width: int, height: int) -> dict[str, Any]:
+def deploy_config(task: str, width: int, height: int, outputs: Sequence[str]) -> dict[str, Any]:
     """MMDeploy's configuration for one task, static input of (1, 3, height, width), ONNX Runtime's operator set."""
-    codebase = _CODEBASES[task]
     return {
         "onnx_config": {
             "type": "onnx",
@@ -62,11 +52,11 @@ def deploy_config(task: str, width: int, height: int) -> dict[str, Any]:
             "opset_version": OPSET,
             "save_file": "model.onnx",
             "input_names": ["input"],
-            "output_names": list(codebase.outputs),
+            "output_names": list(outputs),
             "input_shape": [width, height],
             "optimize": False,
         },
-        "codebase_config": codebase.config,
+        "codebase_config": _CODEBASES[task],
         "backend_config": {"type": "onnxruntime"},
     }
 
@@ -77,6 +67,7 @@ def export_onnx(
     task: str,
     toolbox: str,
     size: tuple[int, int],
+    outputs: Sequence[str],
     folder: Path,
 ) -> Path:
     """Export to `folder`/model.onnx.
@@ -85,6 +76,7 @@ def export_onnx(
         model_config: MMEngine configuration with `model` and `test_pipeline`.
         checkpoint: trained weights; None exports random ones, whose speed is the same.
         size: width, height of the input.
+        outputs: names for the graph's outputs.
 
     Raises:
         ConversionFailed: the export, or the check of the exported graph, failed.
@@ -112,7 +104,7 @@ def export_onnx(
                     picture,
                     str(folder),
                     "model.onnx",
-                    Config(deploy_config(task, width, height)),
+                    Config(deploy_config(task, width, height, outputs)),
                     Config(model_config),
                     str(checkpoint) if checkpoint else None,
                     "cpu",

@@ -19,8 +19,10 @@ class OnnxRuntime:
     def status(self) -> Status:
         if importlib.util.find_spec("onnxruntime") is None:
             return Status(False, "", (), "pip install 'edge-appliance[onnxruntime]'")
-        import onnxruntime
-
+        try:
+            import onnxruntime
+        except Exception as error:  # a broken installation may raise anything while it loads its libraries
+            return Status(False, "", (), f"onnxruntime is installed but cannot be loaded ({error}); install it again")
         return Status(True, onnxruntime.__version__, tuple(onnxruntime.get_available_providers()))
 
     def convert(self, onnx: Path, folder: Path) -> Path:

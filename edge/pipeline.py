@@ -105,7 +105,7 @@ def produce(job: Job, listener: Listener) -> Packed:
                 say=say,
             ),
         )
-        spec = measure.spec(request, dataset, measure.how(choice, dataset), settings.threads)
+        spec = measure.spec(request, choice.chosen.card, dataset, settings.threads)
         exported = work.step(
             "export", Exported, lambda folder: export.run(request, choice, trained, dataset, spec, work.root, folder)
         )

@@ -23,9 +23,7 @@ class Settings:
     """All that is not part of the request. Paths are absolute."""
 
     threads: int = 1  # of the model at run time: what a shared edge box can promise; measured and shipped alike
-    train_threads: int = (
-        0  # most that PyTorch may use in training; 0 allows every core; the faster of 1 and this is taken
-    )
+    train_threads: int = 0  # most that PyTorch may use in training, 0 for every core; the faster of 1 and this is taken
     llm: Path | None = None  # another GGUF model for reading requests; None takes the one that ships with edge
     seed: int = 0  # of split, search and training
 

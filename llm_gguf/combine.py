@@ -5,7 +5,8 @@
 - metrics: per number; the rules' name wins where a name stands beside the number, else as above.
 - engine, device: only what is written (an engine's name may be misspelt); the model chooses between several.
 - task: the model's, unless the text names exactly one other task outright ("instance segmentation").
-- class, model and data set names: the model's (they are spans of the text); a list item between two classes is added.
+- class, model and data set names: the model's (they are spans of the text), but an item that the list
+  of classes clearly holds is added, and a class far from that list is dropped.
 Knows neither llama.cpp nor the grammar.
 """
 
@@ -130,7 +131,10 @@ class Combiner:
 
     def _objects(self) -> list[str]:
         names: list[str] = []
-        spans = list(self.draft.objects)
+        strays = lists.strays(self.text, [(span.start, span.end) for span in self.draft.objects])
+        spans = [span for span in self.draft.objects if (span.start, span.end) not in strays]
+        for start, end in strays:
+            self._differ("data.object", self.text[start:end], "none", "reader")
         for start, end in lists.holes(self.text, [(span.start, span.end) for span in spans]):
             spans.append(Span(start, end, self.text[start:end]))
             self._differ("data.object", "none", self.text[start:end], "reader")

@@ -116,9 +116,10 @@ def _shown(alternative: tuple[Symbol, ...]) -> str:
     return " ".join(quoted)
 
 
-def build(text: str, words: Sequence[Word], number_words: Collection[int]) -> Grammar:
+def build(text: str, words: Sequence[Word], number_words: Collection[int], *, may_refuse: bool = True) -> Grammar:
     """The grammar of the marks of this request; `number_words` are the words that begin a number.
 
+    Without `may_refuse` the answer "no task" is left out.
     Rule word-i marks word i, rule name-i the same where a name stands before it that word i may continue.
     """
     count = len(words)
@@ -127,7 +128,7 @@ def build(text: str, words: Sequence[Word], number_words: Collection[int]) -> Gr
         "begin": _each(prompting.name_marks()),
         "number": _each(prompting.number_marks()),
         f"word-{count}": [[Rule("task"), Rule("device")]],
-        "task": _each(prompting.task_marks()),
+        "task": _each(m for m in prompting.task_marks() if may_refuse or m != prompting.NO_TASK),
         "device": _each(prompting.device_marks()),
     }
     for i in range(count):

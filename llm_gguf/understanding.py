@@ -78,8 +78,15 @@ def understand_with(reader_model: engine.Engine, text: str) -> Understanding:
     pointed = answer.number_words(prompt.words, numbers.find(text))
     completion = reader_model.mark(prompt.pieces, grammar.build(text, prompt.words, pointed.keys()))
     draft = answer.interpret(completion, text, prompt.words, pointed)
-    sure_of_task = completion.probabilities[-2] >= SURE_OF_TASK
-    if draft.task is None or not (sure_of_task or _CUES.search(text)):
+    has_cue = _CUES.search(text) is not None
+    doubts: list[Disagreement] = []
+    if draft.task is None and draft.objects and has_cue:
+        # The model saw classes, the rules see a word of vision: its "no task" is asked again, and the doubt is listed.
+        rules = grammar.build(text, prompt.words, pointed.keys(), may_refuse=False)
+        completion = reader_model.mark(prompt.pieces, rules)
+        draft = answer.interpret(completion, text, prompt.words, pointed)
+        doubts.append(Disagreement("model.task", "no vision request", "a vision request", "reader"))
+    if draft.task is None or not (has_cue or completion.probabilities[-2] >= SURE_OF_TASK):
         raise _no_vision("the text does not ask for a model that looks at pictures")
     combiner = combine.Combiner(text, draft, reading)
     config = combiner.config()
@@ -91,7 +98,7 @@ def understand_with(reader_model: engine.Engine, text: str) -> Understanding:
     return Understanding(
         config=config,
         spans=MappingProxyType(combiner.out.spans),
-        disagreements=tuple(combiner.out.disagreements),
+        disagreements=(*doubts, *combiner.out.disagreements),
         confidence=math.prod(completion.probabilities),
         forced_tokens=completion.forced,
         seconds=time.perf_counter() - began,

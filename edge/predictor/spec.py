@@ -35,11 +35,14 @@ class Postprocess(_Closed):
     "scores": output (1, classes), highest wins. "boxes": dets (1, n, 5) as x1 y1 x2 y2 score in input pixels and
     labels (1, n), NMS done. "mask": class number per input pixel, stretched to the image by nearest neighbour.
     "simcc": per keypoint the argmax over bins along x and y, divided by simcc_ratio, mapped back through the crop.
+    "heatmap": output (1, keypoints, h, w); per keypoint the argmax, moved a quarter pixel towards its higher
+    neighbour, times heatmap_stride, mapped back through the crop.
     """
 
-    kind: Literal["scores", "boxes", "mask", "simcc"]
+    kind: Literal["scores", "boxes", "mask", "simcc", "heatmap"]
     score_threshold: float = 0.0
     simcc_ratio: float = 2.0
+    heatmap_stride: float = 4.0
 
 
 class PackageSpec(_Closed):
@@ -55,11 +58,3 @@ class PackageSpec(_Closed):
     preprocess: Preprocess
     postprocess: Postprocess
     threads: int = 1
-
-
-POSTPROCESS = {
-    "classification": Postprocess(kind="scores"),
-    "detection": Postprocess(kind="boxes", score_threshold=0.3),
-    "segmentation": Postprocess(kind="mask"),
-    "keypoint": Postprocess(kind="simcc"),
-}

@@ -51,7 +51,7 @@ def run(
     recipe = toolbox.recipe(card, dataset, scratch, toolbox.default(len(dataset.part("train"))))
     checkpoint = root / trained.checkpoint
     size = (card.width, card.height)
-    onnx = export_onnx(export_config(recipe), checkpoint, card.task, card.toolbox, size, scratch)
+    onnx = export_onnx(export_config(recipe), checkpoint, card.task, card.toolbox, size, recipe.outputs, scratch)
     converted = backend(request.engine).convert(onnx, scratch)
     shutil.copyfile(converted, staged / spec.model_file)
     write_atomic(staged / SPEC_FILE, spec.model_dump_json(indent=1).encode())

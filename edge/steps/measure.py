@@ -11,15 +11,14 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from deploy_targets.errors import ConversionFailed
 from deploy_targets.mmdeploy import export_onnx
 from edge.predictor.images import Box, read
 from edge.predictor.predictor import SPEC_FILE
-from edge.predictor.spec import POSTPROCESS, PackageSpec, Preprocess
+from edge.predictor.spec import PackageSpec, Postprocess, Preprocess
 from edge.predictor.timing import TIMING_FACTORY
-from edge.records import Choice, Limits, Measured, Measurements, Request, Timing
+from edge.records import Limits, Measured, Measurements, Request, Timing
 from edge.trainers import trainer
 from edge.trainers.launch import export_config
 from edge.trainers.reference import count
@@ -127,17 +126,19 @@ def _prepare(request: Request, card: ModelCard, dataset: Dataset, folder: Path, 
         recipe = toolbox.recipe(card, dataset, here, hyper)
         size = (card.width, card.height)
         try:
-            export_onnx(export_config(recipe), None, request.task, card.toolbox, size, here)
+            export_onnx(export_config(recipe), None, request.task, card.toolbox, size, recipe.outputs, here)
         except ConversionFailed as error:
             return dataclasses.replace(item, verdict="ERROR", explanation=str(error))
-        described = spec(request, dataset, toolbox.preprocess(model, card), threads)
+        described = spec(request, card, dataset, threads)
         write_atomic(here / SPEC_FILE, described.model_dump_json(indent=1).encode())
     file = here / MODEL_FILE
     return dataclasses.replace(item, onnx_bytes=file.stat().st_size, onnx_sha256=sha256_file(file))
 
 
-def spec(request: Request, dataset: Dataset, how: dict[str, Any], threads: int) -> PackageSpec:
+def spec(request: Request, card: ModelCard, dataset: Dataset, threads: int) -> PackageSpec:
     """The description of a model for this request."""
+    toolbox = trainer(request.task)
+    model = toolbox.model(card, dataset)
     return PackageSpec(
         task=request.task,  # type: ignore[arg-type]  # pydantic checks the word
         engine=request.engine,
@@ -145,16 +146,10 @@ def spec(request: Request, dataset: Dataset, how: dict[str, Any], threads: int) 
         classes=dataset.classes,
         keypoint_names=dataset.keypoint_names,
         skeleton=dataset.skeleton,
-        preprocess=Preprocess(**how),
-        postprocess=POSTPROCESS[request.task],
+        preprocess=Preprocess(**toolbox.preprocess(model, card)),
+        postprocess=Postprocess(**toolbox.postprocess(model)),
         threads=threads,
     )
-
-
-def how(choice: Choice, dataset: Dataset) -> dict[str, Any]:
-    """The preprocessing of the chosen model."""
-    toolbox = trainer(choice.chosen.card.task)
-    return toolbox.preprocess(toolbox.model(choice.chosen.card, dataset), choice.chosen.card)
 
 
 def over_limits(item: Measured, limits: Limits) -> list[str]:

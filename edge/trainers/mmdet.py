@@ -15,6 +15,8 @@ from zoo.models import ModelCard
 
 # What mmdet's own detectors fill borders with; the predictor must use the same.
 PAD_VALUE = 114
+# Boxes below are not shown to a user; the score of the test set counts all.
+SHOWN_SCORE = 0.3
 
 
 class _Detection:
@@ -63,6 +65,7 @@ class _Detection:
             evaluator={"type": "CocoMetric", "ann_file": str(truth), "metric": "bbox", "format_only": False},
             metric_key="coco/bbox_mAP_50",
             metric_scale=1.0,
+            outputs=("dets", "labels"),
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -77,6 +80,9 @@ class _Detection:
     def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
         size = {"width": card.width, "height": card.height}
         return {"resize": "letterbox", **size, "pad_value": PAD_VALUE, **normalization(model)}
+
+    def postprocess(self, model: Fragment) -> dict[str, Any]:
+        return {"kind": "boxes", "score_threshold": SHOWN_SCORE}
 
     @staticmethod
     def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:

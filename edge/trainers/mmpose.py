@@ -1,4 +1,4 @@
-"""Top-down keypoints with mmpose (SimCC heads)."""
+"""Top-down keypoints with mmpose: heat maps, or one-dimensional distributions along x and y (SimCC)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from zoo.models import ModelCard
 # The crop is the box grown by this much; mmpose's default, and the predictor must use the same.
 BOX_PADDING = 1.25
 STRIDE = 32  # of the CSPNeXt backbone's last stage
+HEATMAP_STRIDE = 4
 
 
 class _Keypoint:
     def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
         model = shipped_model(card, None)
-        codec = self._codec(card)
-        model["head"].update(
-            out_channels=len(dataset.keypoint_names),
-            input_size=codec["input_size"],
-            in_featuremap_size=(card.width // STRIDE, card.height // STRIDE),
-            decoder=codec,
-        )
+        codec = self._codec(card, model)
+        model["head"].update(out_channels=len(dataset.keypoint_names), decoder=codec)
+        if codec["type"] == "SimCCLabel":
+            model["head"].update(
+                input_size=codec["input_size"],
+                in_featuremap_size=(card.width // STRIDE, card.height // STRIDE),
+            )
         model["test_cfg"] = {"flip_test": False}
         return model
 
     def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
-        codec = self._codec(card)
+        model = self.model(card, dataset)
+        codec = model["head"]["decoder"]
         affine = {"type": "TopdownAffine", "input_size": codec["input_size"]}
         center = {"type": "GetBBoxCenterScale", "padding": BOX_PADDING}
         test: list[Fragment] = [{"type": "LoadImage"}, center, affine, {"type": "PackPoseInputs"}]
@@ -53,13 +55,14 @@ class _Keypoint:
         ]
         return Recipe(
             toolbox=card.toolbox,
-            model=self.model(card, dataset),
+            model=model,
             train_dataset=self._dataset(dataset, "train", folder, train),
             val_dataset={**self._dataset(dataset, "val", folder, test), "test_mode": True},
             test_pipeline=test,
             evaluator={"type": "PCKAccuracy", "thr": 0.1, "norm_item": "bbox"},
             metric_key="PCK",
             metric_scale=1.0,
+            outputs=("simcc_x", "simcc_y") if codec["type"] == "SimCCLabel" else ("output",),
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -75,9 +78,23 @@ class _Keypoint:
         size = {"width": card.width, "height": card.height}
         return {"resize": "box-crop", **size, "box_padding": BOX_PADDING, **normalization(model)}
 
+    def postprocess(self, model: Fragment) -> dict[str, Any]:
+        return {"kind": "simcc" if model["head"]["decoder"]["type"] == "SimCCLabel" else "heatmap"}
+
     @staticmethod
-    def _codec(card: ModelCard) -> Fragment:
-        """RTMPose's target encoding; its sigmas for 192 x 256 are sqrt(side / 8), kept for other sizes."""
+    def _codec(card: ModelCard, model: Fragment) -> Fragment:
+        """The shipped target encoding for the card's input size.
+
+        The sigmas of the shipped configs, for 192 x 256, are 2 on a heat map of 48 x 64 and sqrt(side / 8) for SimCC;
+        both are kept in proportion.
+        """
+        if model["head"]["type"] == "HeatmapHead":
+            return {
+                "type": "MSRAHeatmap",
+                "input_size": (card.width, card.height),
+                "heatmap_size": (card.width // HEATMAP_STRIDE, card.height // HEATMAP_STRIDE),
+                "sigma": max(1.25, 2.0 * card.height / 256),
+            }
         return {
             "type": "SimCCLabel",
             "input_size": (card.width, card.height),

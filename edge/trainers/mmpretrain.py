@@ -45,6 +45,7 @@ class _Classification:
             evaluator={"type": "Accuracy", "topk": (1,)},
             metric_key="accuracy/top1",
             metric_scale=0.01,
+            outputs=("output",),
             collate="default_collate",
         )
 
@@ -59,6 +60,9 @@ class _Classification:
 
     def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
         return {"resize": "stretch", "width": card.width, "height": card.height, **normalization(model)}
+
+    def postprocess(self, model: Fragment) -> dict[str, Any]:
+        return {"kind": "scores"}
 
     @staticmethod
     def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:

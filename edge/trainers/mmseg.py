@@ -67,6 +67,7 @@ class _Segmentation:
             evaluator={"type": "IoUMetric", "iou_metrics": ["mIoU"]},
             metric_key="mIoU",
             metric_scale=0.01,
+            outputs=("output",),
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -80,6 +81,9 @@ class _Segmentation:
 
     def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
         return {"resize": "stretch", "width": card.width, "height": card.height, **normalization(model)}
+
+    def postprocess(self, model: Fragment) -> dict[str, Any]:
+        return {"kind": "mask"}
 
     @staticmethod
     def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:

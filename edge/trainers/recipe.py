@@ -31,6 +31,7 @@ class Recipe:
     evaluator: Fragment
     metric_key: str
     metric_scale: float
+    outputs: tuple[str, ...]  # names of the exported graph's outputs
     collate: str = "pseudo_collate"
 
 
@@ -51,6 +52,10 @@ class Trainer(Protocol):
 
     def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:
         """The preprocessing that the test pipeline applies, in the words of `edge.predictor.spec.Preprocess`."""
+        ...
+
+    def postprocess(self, model: Fragment) -> dict[str, Any]:
+        """What the exported outputs mean, in the words of `edge.predictor.spec.Postprocess`."""
         ...
 
 

@@ -102,8 +102,13 @@ def _of_classifier(sample: Any) -> Arrays:
 
 def _of_detector(sample: Any) -> Arrays:
     found = sample.pred_instances
+    height, width = sample.ori_shape
+    boxes = found.bboxes.cpu().numpy()
+    # mmdet clips to the padded input, a package to the image itself
+    boxes[:, 0::2] = boxes[:, 0::2].clip(0, width)
+    boxes[:, 1::2] = boxes[:, 1::2].clip(0, height)
     return {
-        "boxes": found.bboxes.cpu().numpy(),
+        "boxes": boxes,
         "box_scores": found.scores.cpu().numpy(),
         "labels": found.labels.cpu().numpy(),
     }

@@ -112,6 +112,12 @@ class Composer:
             return rng.choice(words.PEOPLE)
         if name == "n":
             return figure(rng, round_number(rng, 2, rng.choice((12, 100, 5000))), 0.3)
+        if name == "C":
+            return words.common(rng)
+        if name == "v":
+            return rng.choice(words.VERBS) if rng.random() < 0.8 else words.pseudo(rng)
+        if name == "a":
+            return rng.choice(words.ADVERBS)
         if name == "T":
             return words.thing(rng, rng.choice(words.THEMES)[1])
         if name == "K":
@@ -308,6 +314,8 @@ class Composer:
         before = [self.fill(rng.choice(phrases.OPENINGS), S=scenario)] if rng.random() < 0.42 else []
         after = [self.fill(rng.choice(phrases.CLOSINGS)) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
         parts = [*before, ask, *sentences]
+        for _ in range(rng.choice((0, 0, 1, 1, 2))):
+            parts.insert(rng.randint(0, len(parts)), self.fill(rng.choice(phrases.CHATTER)))
         for extra in after:
             parts.insert(rng.randint(1, len(parts)) if rng.random() < 0.5 else len(parts), extra)
         if rng.random() < 0.08:
@@ -380,11 +388,11 @@ class Composer:
                 lambda m: self._slip(m.group()) if rng.random() < rate else m.group(),
                 text,
             )
-        if rng.random() < 0.35:
-            rate = rng.choice((0.03, 0.06, 0.12))
+        if rng.random() < 0.6:
+            rate = rng.choice((0.04, 0.1, 0.2, 0.35))
             text = re.sub(
-                r"(?<= )[a-z]{3,}(?= )",
-                lambda m: words.pseudo(rng) if rng.random() < rate and m.group() not in _KEEP else m.group(),
+                r"(?<= )[a-z]{4,}(?=[ .,])",
+                lambda m: words.common(rng) if rng.random() < rate and m.group() not in _KEEP else m.group(),
                 text,
             )
         return text

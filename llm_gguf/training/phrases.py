@@ -338,3 +338,17 @@ ASK_BY_DATASET: Final[dict[str, str]] = {
     "instance-segmentation": "[train|build|I need|give me|we want] [instance segmentation|an instance segmentation model]",
     "keypoint": "[train|build|I need|give me|we want] [pose estimation|a keypoint detector|a pose model|landmark detection]",
 }
+
+# Sentences about anything: C a common word, T a thing. They say nothing to the configuration.
+CHATTER: Final = _lines("""
+[The|A|Our|My|Every] {C} [often |rarely |always |]{v} [the|a|our] {C} [and|but|so|while|because] [the|our|a] {C} {v} {P}.
+[When|If|While|Since|Because|After|Before] [the|a|our] {C} {v} [the|our|a] {C}, [the|a|our|every] {T} {v} [to|with|for|at|near] [the|a|our] {C}.
+[At|In|For|During|Behind|Near] [the|a|our|this] {C} [of the {C} |][each|every|the|some] {C} {v} [{a}|the {C}|{P}].
+{W} [once |also |]{v} [a|the|our] {T} [for|from|with|without|as] [a|the] {C}[, which {v} the {C}| and {v} it {a}||].
+[There is|We have|It is about|This concerns|Think of] [a|the|our|some] {C} [that {v} the {C}|for {C}|with {T}|of {T}|{P}].
+[Mistakes|Errors|Delays|Losses] [are {C}|cost {C}|make the {C} {C}|upset the {C}], [so|and|therefore] the {C} {v}.
+[I|We] [collect|study|sell|film|love|repair|teach|own|watch] {T} [and|or|with] {C}[ {P}| for the {C}| every {C}|].
+[A|One|The] {C} [per|for each|at a] {C} [goes|comes|is sent|is taken] to [the|our] {C}, [then|where|and] [the|a] {C} {v}.
+[This|That|It] {v} [{a}|the {C}|our {C}], [though|even if|and|as] [the|most|some] {C} {v} [{a}|].
+[For|To] [a|the|our] {C} {C}, [with {T} |at the {C} |][|]
+""")

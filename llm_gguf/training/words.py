@@ -361,3 +361,35 @@ def dataset_name(rng: random.Random) -> str:
             f"{stem}{rng.randint(10, 400)}K",
         )
     )
+
+
+# Common words of any text. Written around and into requests, so that an unknown word is no sign of a class.
+VERBS: Final = _split("""
+arrives|begins|brings|builds|buys|calls|carries|causes|changes|checks|cleans|closes|comes|compares|costs|covers|delays|depends|drives|eats
+enters|explains|fails|falls|fills|fits|flies|follows|gathers|gives|goes|grows|guides|handles|happens|helps|holds|hopes|hurts|improves|keeps
+knows|leaves|lets|lies|likes|lives|loads|loses|makes|means|meets|misses|moves|notes|opens|orders|pays|plans|prints|proves|pulls|pushes|puts
+reads|rents|repairs|replaces|returns|saves|sells|sends|serves|shares|shows|shuts|slips|slows|stands|stays|stops|suffers|teaches|tests|turns
+uses|visits|waits|walks|warns|washes|watches|wins|works|worries|wonders|breaks|burns|drops|rises|runs|settles|spreads|stores|travels|wears
+""")
+ABSTRACT: Final = _split("""
+afternoon|agreement|answer|archive|autumn|batch|budget|business|catalogue|chain|colleague|committee|company|contract|customer|danger|deadline
+delivery|department|director|district|evening|event|expert|failure|family|festival|grandmother|guest|guide|hobby|holiday|hour|idea|inspector
+insurance|island|journey|judge|law|leader|lesson|list|loss|manager|meeting|member|minute|mistake|money|morning|neighbour|office|operator|owner
+partner|passenger|patience|pension|plan|problem|profit|project|quality|question|record|region|report|rule|safety|season|service|shift|show
+staff|station|story|student|summer|supplier|team|teacher|tour|tourist|trade|training|trip|village|visitor|volunteer|waste|week|winter|year
+""")
+ADVERBS: Final = _split("""
+again|almost|already|always|badly|barely|briefly|carefully|clearly|closely|daily|early|easily|even|exactly|fairly|finally|gladly|hardly|indoors
+late|mostly|nearby|never|nightly|often|only|outside|quickly|quietly|rarely|really|seldom|simply|sometimes|soon|still|surely|today|together
+""")
+
+
+def common(rng: random.Random) -> str:
+    """A word of any text: never a class of the request it stands in."""
+    pick = rng.random()
+    if pick < 0.3:
+        return pseudo(rng)
+    if pick < 0.5:
+        return rng.choice(rng.choice(THEMES)[1]).split()[-1]
+    table = VERBS if pick < 0.7 else ABSTRACT if pick < 0.85 else ADVERBS if pick < 0.93 else ADJECTIVES
+    return rng.choice(table)

@@ -53,7 +53,7 @@ EVERY_STORED_RECORD = (
     MetricTarget("accuracy", 0.95),
     Disagreement("model.speed", "50 fps", "50 ms"),
     Request(
-        text="Erkenne Äpfel – ≥ 30 fps\n",
+        text="Erkenne Äpfel, ≥ 30 fps\n",
         task="detection",
         objects=("Äpfel", "りんご"),
         engine="onnxruntime",

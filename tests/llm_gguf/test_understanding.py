@@ -116,6 +116,28 @@ def test_a_hole_in_a_list_is_filled_and_listed() -> None:
     assert [(d.field, d.reader_reading, d.taken) for d in done.disagreements] == [("data.object", "red vans", "reader")]
 
 
+def test_the_last_item_of_a_list_is_added_and_listed() -> None:
+    done = read("Detect cars, buses and delivery vans.")
+    assert done.config.data.object == ("cars", "buses", "delivery vans")
+    assert [(d.field, d.taken) for d in done.disagreements] == [("data.object", "reader")]
+
+
+def test_a_class_far_from_the_list_is_dropped_and_listed() -> None:
+    done = read("The guide explains a camera: cars or buses", marks=CARS | {"explains": "<object>"})
+    assert done.config.data.object == ("cars", "buses")
+    assert [(d.model_reading, d.taken) for d in done.disagreements] == [("explains", "reader")]
+
+
+def test_a_class_with_a_long_modifier_stays_in_its_list() -> None:
+    done = read("Detect cars that are parked on the left, buses", marks=CARS)
+    assert done.config.data.object == ("cars", "buses")
+    assert done.disagreements == ()
+
+
+def test_a_single_class_is_never_a_stray() -> None:
+    assert read("Detect cars").config.data.object == ("cars",)
+
+
 def test_words_that_are_no_list_item_fill_nothing() -> None:
     done = read("Detect cars parked on the street, buses")
     assert done.config.data.object == ("cars", "buses")
