@@ -36,7 +36,8 @@ from zoo.models import ModelCard
 
 PACKAGE = "package"
 RESERVE_S = 75.0  # for export, verification and packing, out of the budget
-TUNE_SHARE = 0.3  # of what measuring left over
+MEASURE_S = 75.0  # what gathering and measuring usually take
+TUNE_SHARE = 0.25  # of what measuring left over
 LEAST_TUNE_S = 10.0
 LEAST_TRAIN_S = 30.0  # even if the budget is spent: a model that saw nothing serves nobody
 LIBRARIES = ("torch", "onedl-mmengine", "onedl-mmcv", "mmdeploy", "onnx", "onnxruntime", "optuna", "llama-cpp-python")
@@ -74,7 +75,15 @@ def produce(job: Job, listener: Listener) -> Packed:
         measured = work.step(
             "measure",
             Measurements,
-            lambda folder: measure.run(request, cards, dataset, folder, threads=settings.threads, say=say),
+            lambda folder: measure.run(
+                request,
+                cards,
+                dataset,
+                folder,
+                threads=settings.threads,
+                training=measure.Training(_train_outlook(job), _train_threads(job), settings.seed),
+                say=say,
+            ),
         )
         choice = work.step("choose", Choice, lambda _: choose.run(request, measured))
         tuned = work.step(
@@ -86,7 +95,6 @@ def produce(job: Job, listener: Listener) -> Packed:
                 folder,
                 budget_s=_tune_budget(job, work),
                 seed=settings.seed,
-                threads=_train_threads(job),
                 weights=job.weights,
                 say=say,
             ),
@@ -170,6 +178,11 @@ def _train_budget(job: Job, work: Workdir) -> float:
 
 def _left(job: Job, work: Workdir) -> float:
     return job.budget_s - RESERVE_S - sum(work.seconds_spent().values())
+
+
+def _train_outlook(job: Job) -> float:
+    """About what training will get, before measuring has shown what it takes itself."""
+    return max(LEAST_TRAIN_S, (job.budget_s - RESERVE_S - MEASURE_S) * (1 - TUNE_SHARE))
 
 
 def _train_threads(job: Job) -> int:

@@ -1,4 +1,4 @@
-"""What flows between the steps: small frozen records, written as JSON by workdir.py. No behaviour."""
+"""What flows between the steps: small frozen records, written as JSON by workdir.py."""
 
 from __future__ import annotations
 
@@ -99,6 +99,16 @@ class Measured:
     stable: bool
     warnings: tuple[str, ...] = ()
     peak_rss_mb: float | None = None
+    update_s: float | None = None  # measured seconds of one training update; None where it was not tried
+    train_threads: int = 1  # PyTorch's, the faster choice as measured
+    updates: int | None = None  # that fit into the time for training
+
+    @property
+    def preference(self) -> tuple[float, int, float, str]:
+        """Sorts the better expected first: quoted quality, then the larger input, then the faster."""
+        timing = self.timing("pipeline")
+        slow = timing.p90_ms if timing else float("inf")
+        return (-self.card.quoted_quality, -self.card.width * self.card.height, slow, self.card.title)
 
     def timing(self, scope: str) -> Timing | None:
         return next((t for t in self.timings if t.scope == scope), None)
@@ -153,7 +163,6 @@ class Tuned:
     best: Hyperparameters
     trials: tuple[Trial, ...]
     seconds_per_iteration: float
-    threads: int  # PyTorch's, the faster choice as measured
 
 
 @dataclass(frozen=True)

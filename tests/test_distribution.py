@@ -44,7 +44,8 @@ def test_wheel_holds_the_packages_and_their_data_and_nothing_else(built: Path) -
 
 
 def test_sdist_holds_the_locks(built: Path) -> None:
-    names = tarfile.open(next(built.glob("*.tar.gz"))).getnames()
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
+        names = archive.getnames()
     assert any(name.endswith("lock/3-wheels.txt") for name in names)
 
 

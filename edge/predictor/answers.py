@@ -78,7 +78,7 @@ def _simcc(outputs: Outputs, how: Postprocess, frame: Frame) -> Answer:
 
 def _heatmap(outputs: Outputs, how: Postprocess, frame: Frame) -> Answer:
     maps = outputs["output"][0]
-    count, height, width = maps.shape
+    count, _, width = maps.shape
     flat = maps.reshape(count, -1)
     best = flat.argmax(axis=1)
     rows, columns = best // width, best % width

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from edge.errors import Infeasible
 from edge.records import Choice, Limits, Measured, Measurements, Rejection, Request
+from edge.trainers.pace import LEAST_UPDATES
 
 HOLDS = ("PASS", "UNCHECKED")
 NEAREST = 3
 
 
 def run(request: Request, measurements: Measurements) -> Choice:
-    """Best quoted quality among those that hold every hard constraint; then the larger input; ties go to the faster.
+    """The best expected of those that hold every hard constraint and can be trained in the time there is.
+
+    Expected quality is the figure the metafile quotes, then the larger input; ties go to the faster. If none can get
+    the least number of updates, the one that gets most is taken, and the reasons say so.
 
     Raises:
         Infeasible: none holds; names the binding constraint and the nearest points.
@@ -20,33 +24,40 @@ def run(request: Request, measurements: Measurements) -> Choice:
     holding = [item for item in measurements.candidates if item.verdict in HOLDS]
     if not holding:
         raise _infeasible(request.limits, measurements.candidates)
-    ordered = sorted(holding, key=_preference)
-    best = ordered[0]
+    ordered = sorted(holding, key=lambda item: item.preference)
+    trainable = [item for item in ordered if (item.updates or 0) >= LEAST_UPDATES]
+    best = trainable[0] if trainable else max(ordered, key=lambda item: item.updates or 0)
     return Choice(
         chosen=best,
         reasons=_reasons(best, request.limits, len(holding), len(measurements.candidates)),
-        rejected=tuple(
-            Rejection(item.card.title, (f"{item.verdict}: {item.explanation}",))
-            for item in measurements.candidates
-            if item.verdict not in HOLDS
-        ),
-        runners_up=tuple(item.card.title for item in ordered[1:]),
+        rejected=tuple(_rejections(measurements.candidates, ordered, best)),
+        runners_up=tuple(item.card.title for item in ordered if item is not best and item.updates is None),
     )
 
 
-def _preference(item: Measured) -> tuple[float, int, float, str]:
-    timing = item.timing("pipeline")
-    slow = timing.p90_ms if timing else float("inf")
-    return (-item.card.quoted_quality, -item.card.width * item.card.height, slow, item.card.title)
+def _rejections(candidates: Sequence[Measured], ordered: Sequence[Measured], best: Measured) -> Iterator[Rejection]:
+    for item in candidates:
+        if item.verdict not in HOLDS:
+            yield Rejection(item.card.title, (f"{item.verdict}: {item.explanation}",))
+    for item in ordered:
+        if item is not best and item.updates is not None:
+            yield Rejection(item.card.title, (f"only {item.updates} training updates fit into the time",))
 
 
 def _reasons(best: Measured, limits: Limits, holding: int, total: int) -> tuple[str, ...]:
     timing = best.timing("pipeline")
-    reasons = [
-        f"{holding} of {total} candidates hold every hard constraint",
-        f"highest quoted quality among them ({best.card.quality_source} {best.card.quoted_quality:.1f}), "
-        "then the largest input",
-    ]
+    quoted = f"{best.card.quality_source} {best.card.quoted_quality:.1f}"
+    reasons = [f"{holding} of {total} candidates hold every hard constraint"]
+    if (best.updates or 0) >= LEAST_UPDATES:
+        reasons.append(
+            f"best expected ({quoted}, then the largest input) of those that get {LEAST_UPDATES} training updates in "
+            f"the time there is; this one gets about {best.updates}"
+        )
+    else:
+        reasons.append(
+            f"no candidate gets {LEAST_UPDATES} training updates in the time there is; this one gets most, about "
+            f"{best.updates or 0} ({quoted}); more time (--budget) would allow a better one"
+        )
     if timing is not None and limits.min_fps is not None:
         reasons.append(f"measured {timing.fps:.1f} fps at p90, {limits.min_fps:g} fps wanted ({best.explanation})")
     return tuple(reasons)

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy_targets.errors import ConversionFailed
@@ -21,6 +22,7 @@ from edge.predictor.timing import TIMING_FACTORY
 from edge.records import Limits, Measured, Measurements, Request, Timing
 from edge.trainers import trainer
 from edge.trainers.launch import export_config
+from edge.trainers.pace import LEAST_UPDATES, pace
 from edge.trainers.reference import count
 from edge.workdir import sha256_file, write_atomic
 from profiler.hardware import fingerprint
@@ -32,6 +34,15 @@ SCOPE = "pipeline"
 MODEL_FILE = "model.onnx"
 
 
+@dataclass(frozen=True)
+class Training:
+    """What training will have: about that many seconds, at most that many threads."""
+
+    seconds: float
+    threads: int
+    seed: int
+
+
 def run(
     request: Request,
     cards: Sequence[ModelCard],
@@ -39,16 +50,18 @@ def run(
     folder: Path,
     *,
     threads: int,
+    training: Training,
     say: Callable[[str], None],
 ) -> Measurements:
-    """Count all, export and time those within the counted limits."""
+    """Count all, export and time those within the counted limits, and try how fast the best of them train."""
     counted: list[Measured] = []
     for card in cards:
         say(f"counting and exporting {card.title}")
         counted.append(_prepare(request, card, dataset, folder, threads))
     ready = [item for item in counted if item.verdict == "READY"]
     profiles = _time(ready, request.limits, dataset, folder, threads, say) if ready else []
-    timed = {item.card: measured(item, profile, folder) for item, profile in zip(ready, profiles, strict=True)}
+    done = [measured(item, profile, folder) for item, profile in zip(ready, profiles, strict=True)]
+    timed = {item.card: item for item in _with_pace(done, dataset, folder, training, say)}
     return Measurements(
         hardware=fingerprint().to_json(),
         engine=request.engine,
@@ -57,6 +70,25 @@ def run(
         candidates=tuple(timed.get(item.card, item) for item in counted),
         not_measured=tuple(f"{i.card.title}: {i.explanation}" for i in counted if i.verdict != "READY"),
     )
+
+
+def _with_pace(
+    timed: Sequence[Measured], dataset: Dataset, folder: Path, training: Training, say: Callable[[str], None]
+) -> list[Measured]:
+    """Try the training of those that hold, best expected first, until one can be trained in the time there is."""
+    found = {item.card: item for item in timed}
+    for item in sorted((i for i in timed if i.verdict in ("PASS", "UNCHECKED")), key=lambda i: i.preference):
+        say(f"trying how fast {item.card.title} trains")
+        tried = pace(
+            item.card, dataset, folder / slug(item.card) / "pace", seed=training.seed, threads=training.threads
+        )
+        updates = int(training.seconds / max(tried.seconds_per_iteration, 1e-3))
+        found[item.card] = dataclasses.replace(
+            item, update_s=tried.seconds_per_iteration, train_threads=tried.threads, updates=updates
+        )
+        if updates >= LEAST_UPDATES:
+            break
+    return list(found.values())
 
 
 def candidate(name: str, folder: Path, dataset: Dataset, threads: int) -> Candidate:

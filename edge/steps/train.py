@@ -34,7 +34,7 @@ def run(
     """Train for `budget_s`; a call that finds checkpoints goes on with the plan that made them."""
     import torch
 
-    torch.set_num_threads(tuned.threads)
+    torch.set_num_threads(choice.chosen.train_threads)
     card = choice.chosen.card
     plan = _plan(folder, tuned, len(dataset.part("train")), budget_s)
     recipe = trainer(card.task).recipe(card, dataset, folder, tuned.best)

@@ -19,7 +19,6 @@ from edge.trainers.launch import Progress, Schedule, train
 from edge.trainers.weights import fit
 from zoo.datasets.record import Dataset
 
-PROBE_ITERATIONS = 6
 MOST_TRIALS = 4
 LEAST_ITERATIONS = 12  # a shorter trial says nothing
 LEARNING_RATE_SPAN = 4.0  # searched from default / span to default * span
@@ -33,20 +32,22 @@ def run(
     *,
     budget_s: float,
     seed: int,
-    threads: int,
     weights: Path | None,
     say: Callable[[str], None],
 ) -> Tuned:
     """Search within `budget_s`; with too little time for one honest trial, the defaults are taken and that is said."""
+    import torch
+
     card = choice.chosen.card
     toolbox = trainer(card.task)
     start = toolbox.default(len(dataset.part("train")))
     weights = fit(weights, card.toolbox, toolbox.model(card, dataset), folder).plain if weights else None
-    pace, used = _pace(choice, dataset, folder, start, seed, threads)
+    pace = choice.chosen.update_s or 0.0
+    torch.set_num_threads(choice.chosen.train_threads)
     trials = min(MOST_TRIALS, int(budget_s / max(pace * LEAST_ITERATIONS * 2, 1e-6)))
     if trials < 2:
         note = f"no search: {budget_s:.0f} s hold fewer than two trials at {pace:.2f} s an iteration"
-        return Tuned(start, (Trial(0, start, 0, 0.0, None, note),), pace, used)
+        return Tuned(start, (Trial(0, start, 0, 0.0, None, note),), pace)
     # half a trial's time is left for its validation and start
     iterations = int(budget_s / trials / pace * 0.6)
     study = _study(folder, seed)
@@ -56,7 +57,7 @@ def run(
         study.enqueue_trial(_parameters(start))
     while len(_ended(study)) < trials:
         study.optimize(search, n_trials=1, catch=(RuntimeError,))
-    return _tuned(study, start, pace, used)
+    return _tuned(study, start, pace)
 
 
 class _Search:
@@ -125,30 +126,6 @@ def _parameters(hyper: Hyperparameters) -> dict[str, float]:
     }
 
 
-def _pace(
-    choice: Choice, dataset: Dataset, folder: Path, hyper: Hyperparameters, seed: int, threads: int
-) -> tuple[float, int]:
-    """Median seconds of one training iteration here, and the number of threads that gives it.
-
-    Where other work runs, one thread can beat two, so both ends are tried; the faster stays set.
-    """
-    import torch
-
-    card = choice.chosen.card
-    schedule = Schedule(PROBE_ITERATIONS, PROBE_ITERATIONS, 600.0, seed, keep_checkpoints=False, validate=False)
-    found = []
-    for count in sorted({1, threads}):
-        torch.set_num_threads(count)
-        here = folder / "probe"
-        shutil.rmtree(here, ignore_errors=True)
-        here.mkdir(parents=True)
-        recipe = trainer(card.task).recipe(card, dataset, here, hyper)
-        found.append((train(recipe, hyper, schedule, here).seconds_per_iteration, count))
-    pace, best = min(found)
-    torch.set_num_threads(best)
-    return pace, best
-
-
 def _study(folder: Path, seed: int) -> Any:
     import optuna
 
@@ -173,7 +150,7 @@ def _ended(study: Any) -> list[Any]:
     return [t for t in study.get_trials(deepcopy=False) if "ended" in t.user_attrs]
 
 
-def _tuned(study: Any, start: Hyperparameters, pace: float, threads: int) -> Tuned:
+def _tuned(study: Any, start: Hyperparameters, pace: float) -> Tuned:
     trials = []
     for trial in _ended(study):
         trials.append(
@@ -189,4 +166,4 @@ def _tuned(study: Any, start: Hyperparameters, pace: float, threads: int) -> Tun
     scored = [trial for trial in trials if trial.score]
     # trials that all score nothing tell nothing apart: the defaults stand
     best = max(scored, key=lambda trial: trial.score or 0.0).hyperparameters if scored else start
-    return Tuned(best, tuple(trials), pace, threads)
+    return Tuned(best, tuple(trials), pace)

@@ -67,11 +67,11 @@ class _Keypoint:
 
     def default(self, images: int) -> Hyperparameters:
         return Hyperparameters(
-            learning_rate=3e-3,
+            learning_rate=4e-3,
             weight_decay=0.01,
             batch_size=batch_for(images, 16),
             flip=False,  # mirroring needs to know which points swap sides, and the data does not say
-            scale_jitter=0.2,
+            scale_jitter=0.1,
         )
 
     def preprocess(self, model: Fragment, card: ModelCard) -> dict[str, Any]:

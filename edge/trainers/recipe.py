@@ -99,8 +99,8 @@ def normalization(model: Fragment) -> dict[str, Any]:
 
 
 def batch_for(images: int, most: int) -> int:
-    """Largest power of two up to `most` that still gives four batches an epoch."""
+    """Largest power of two up to `most` that still gives three batches an epoch."""
     batch = most
-    while batch > 4 and batch * 4 > images:
+    while batch > 4 and batch * 3 > images:
         batch //= 2
     return batch

@@ -1,0 +1,45 @@
+"""How fast a model trains on this machine: a few real updates, on one thread and on all, the faster counts.
+
+Where other work runs, one thread can beat two (docs/LOG.md), so both ends are tried.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.trainers import trainer
+from edge.trainers.launch import Schedule, train
+from zoo.datasets.record import Dataset
+from zoo.models import ModelCard
+
+PROBE_ITERATIONS = 4  # the first one warms up and does not count
+
+# From random weights a network needs some hundred updates before it tells anything apart, whatever the epochs:
+# 75 updates of RTMDet-s gave AP50 0.03, 230 of RTMPose-s less than the mean pose; 400 of RTMPose-t were above it
+# (docs/LOG.md).
+LEAST_UPDATES = 400
+
+
+@dataclass(frozen=True)
+class Pace:
+    seconds_per_iteration: float
+    threads: int
+
+
+def pace(card: ModelCard, dataset: Dataset, folder: Path, *, seed: int, threads: int) -> Pace:
+    """Train a few iterations with the default hyperparameters; `threads` is the most to try."""
+    import torch
+
+    toolbox = trainer(card.task)
+    hyper = toolbox.default(len(dataset.part("train")))
+    schedule = Schedule(PROBE_ITERATIONS, PROBE_ITERATIONS, 600.0, seed, keep_checkpoints=False, validate=False)
+    found = []
+    for count in sorted({1, threads}):
+        torch.set_num_threads(count)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        recipe = toolbox.recipe(card, dataset, folder, hyper)
+        found.append((train(recipe, hyper, schedule, folder).seconds_per_iteration, count))
+    return Pace(*min(found))
