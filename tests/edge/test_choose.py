@@ -26,10 +26,11 @@ def candidate(
     parameters: int = 5_000_000,
     flops: int = 100_000_000,
     explanation: str = "64 of 64 queries within 20.00 ms",
+    updates: int | None = None,
 ) -> Measured:
     card = ModelCard(name, "classification", "mmpretrain", "c.py", side, side, quality, "ImageNet Top 1", "Apache-2.0")
     timings = () if p90 is None else (Timing("pipeline", 64, p90 * 0.9, p90, p90 * 1.2),)
-    return Measured(card, parameters, flops, 1, "ab", timings, verdict, explanation, True)
+    return Measured(card, parameters, flops, 1, "ab", timings, verdict, explanation, True, updates=updates)
 
 
 def request(**limits: float) -> Request:
@@ -63,15 +64,33 @@ def refused(*candidates: Measured, **limits: float) -> Infeasible:
 
 
 def test_best_quoted_quality_among_the_holders_is_chosen() -> None:
-    best = candidate("better", quality=72.0, p90=15.0)
+    best = candidate("better", quality=72.0, p90=15.0, updates=400)
     found = run(request(min_fps=50), measured(candidate("plain", quality=71.9), best, candidate("poor", quality=60)))
     assert found.chosen is best
     assert found.runners_up == ("plain 64x64", "poor 64x64")
     assert found.rejected == ()
     assert found.reasons == (
         "3 of 3 candidates hold every hard constraint",
-        "highest quoted quality among them (ImageNet Top 1 72.0), then the largest input",
+        "best expected (ImageNet Top 1 72.0, then the largest input) of those that get 400 training updates in the time "
+        "there is; this one gets about 400",
         "measured 66.7 fps at p90, 50 fps wanted (64 of 64 queries within 20.00 ms)",
+    )
+
+
+def test_model_that_cannot_be_trained_in_the_time_gives_way_to_the_next_best() -> None:
+    large = candidate("large", quality=80, updates=120)
+    found = run(request(), measured(large, candidate("small", quality=60), candidate("medium", updates=450)))
+    assert found.chosen.card.name == "medium"
+    assert found.rejected == (Rejection("large 64x64", ("only 120 training updates fit into the time",)),)
+    assert found.runners_up == ("small 64x64",)
+
+
+def test_if_none_can_be_trained_long_enough_the_one_with_most_updates_is_taken_and_that_is_said() -> None:
+    found = run(request(), measured(candidate("large", quality=80, updates=90), candidate("small", updates=200)))
+    assert found.chosen.card.name == "small"
+    assert found.reasons[1] == (
+        "no candidate gets 400 training updates in the time there is; this one gets most, about 200 "
+        "(ImageNet Top 1 70.0); more time (--budget) would allow a better one"
     )
 
 

@@ -76,7 +76,7 @@ EVERY_STORED_RECORD = (
     Choice(MEASURED, ("best",), (Rejection("x", ("FAIL",)),), ("y",)),
     HYPER,
     Trial(1, HYPER, 60, 12.5, None, "the loss was not finite"),
-    Tuned(HYPER, (Trial(0, HYPER, 60, 12.5, 0.5),), 0.25, 2),
+    Tuned(HYPER, (Trial(0, HYPER, 60, 12.5, 0.5),), 0.25),
     CurvePoint(10, loss=0.5),
     Trained("work/train/best.pth", "ef", 400, 500, 300, 0.9, 120.5, "from scratch", (CurvePoint(10, None, 0.4),)),
     Exported("work/export/package", "ab", 44, 8, 3.25),

@@ -177,7 +177,6 @@ def story(**changes: Any) -> Story:
                 Trial(2, replace(SETTINGS, learning_rate=0.1), 12, 8.0, None, "the loss was not finite"),
             ),
             seconds_per_iteration=0.5,
-            threads=2,
         ),
         trained=Trained("train/best.pth", "ef" * 32, 400, 400, 400, 0.956, 205.0, "from scratch", curve),
         exported=Exported("staged", "12" * 32, 44_736_512, 16, 12.0),
