@@ -13,9 +13,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from edge import __version__
-from edge.errors import DataError, StorageError, VerificationFailed
+from edge.errors import BadRequest, DataError, StorageError, VerificationFailed
 from edge.records import (
     Choice,
     Exported,
@@ -29,6 +30,7 @@ from edge.records import (
     Verified,
 )
 from edge.settings import Job
+from edge.steps import choose, export, gather, measure, pack, shortlist, train, tune, understand
 from edge.workdir import Workdir, from_json
 from zoo.datasets.record import Dataset
 from zoo.datasets.record import from_json as dataset_from_json
@@ -51,98 +53,152 @@ class Listener:
     say: Callable[[str], None]
 
 
+class _Learning(TypedDict):
+    """What search and training share."""
+
+    seed: int
+    weights: Path | None
+    say: Callable[[str], None]
+
+
 def produce(job: Job, listener: Listener) -> Packed:
     """Make a package, or go on behind the last finished step of an earlier call.
 
     Raises:
         EdgeError, ZooError, DeployError, RequestError: what went wrong, with its next step.
     """
-    from edge.steps import choose, export, gather, measure, pack, shortlist, train, tune, understand
-
-    settings, say = job.settings, listener.say
     _refuse_bad_job(job)
     with Workdir.locked(job.out, job.identity(), listener.step) as work:
-        request = work.step("understand", Request, lambda _: understand.run(job.text, settings.llm, job.accept))
-        gathered = work.step(
+        flow = _Flow(job, work, listener.say)
+        request = flow.understand()
+        gathered = flow.gather(request)
+        dataset = flow.dataset()
+        cards = flow.shortlist(request, gathered)
+        measured = flow.measure(request, cards, dataset)
+        choice = flow.choose(request, measured)
+        tuned = flow.tune(choice, dataset)
+        trained = flow.train(choice, tuned, dataset)
+        exported = flow.export(request, choice, trained, dataset)
+        verified = flow.verify(exported)
+        story = flow.story(request, gathered, measured, choice, tuned, trained, exported, verified)
+        return flow.pack(story, dataset)
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """The steps with what they need besides each other's records: settings, time, the job's folder."""
+
+    job: Job
+    work: Workdir
+    say: Callable[[str], None]
+
+    def understand(self) -> Request:
+        job = self.job
+        return self.work.step("understand", Request, lambda _: understand.run(job.text, job.settings.llm, job.accept))
+
+    def gather(self, request: Request) -> Gathered:
+        job, count = self.job, self._counter("image")
+        return self.work.step(
             "gather",
             Gathered,
             lambda folder: gather.run(
-                request, job.data, folder, skip_bad=job.skip_bad, seed=settings.seed, progress=_counter(say, "image")
+                request, job.data, folder, skip_bad=job.skip_bad, seed=job.settings.seed, progress=count
             ),
         )
-        dataset = _dataset(work)
-        cards = work.step("shortlist", tuple[ModelCard, ...], lambda _: shortlist.run(request, gathered))
-        measured = work.step(
+
+    def dataset(self) -> Dataset:
+        path = self.work.folder("gather") / gather.DATASET
+        try:
+            return dataset_from_json(json.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise StorageError(f"{path} is gone", "Start again in a new folder: --out DIR.") from error
+
+    def shortlist(self, request: Request, gathered: Gathered) -> tuple[ModelCard, ...]:
+        return self.work.step("shortlist", tuple[ModelCard, ...], lambda _: shortlist.run(request, gathered))
+
+    def measure(self, request: Request, cards: tuple[ModelCard, ...], dataset: Dataset) -> Measurements:
+        settings = self.job.settings
+        most_threads = settings.train_threads or len(os.sched_getaffinity(0))
+        # about what training will get, before measuring has shown what it takes itself
+        outlook_s = max(LEAST_TRAIN_S, (self.job.budget_s - RESERVE_S - MEASURE_S) * (1 - TUNE_SHARE))
+        training = measure.Training(outlook_s, most_threads, settings.seed)
+        return self.work.step(
             "measure",
             Measurements,
             lambda folder: measure.run(
-                request,
-                cards,
-                dataset,
-                folder,
-                threads=settings.threads,
-                training=measure.Training(_train_outlook(job), _train_threads(job), settings.seed),
-                say=say,
+                request, cards, dataset, folder, threads=settings.threads, training=training, say=self.say
             ),
         )
-        choice = work.step("choose", Choice, lambda _: choose.run(request, measured))
-        tuned = work.step(
-            "tune",
-            Tuned,
-            lambda folder: tune.run(
-                choice,
-                dataset,
-                folder,
-                budget_s=_tune_budget(job, work),
-                seed=settings.seed,
-                weights=job.weights,
-                say=say,
-            ),
+
+    def choose(self, request: Request, measured: Measurements) -> Choice:
+        return self.work.step("choose", Choice, lambda _: choose.run(request, measured))
+
+    def tune(self, choice: Choice, dataset: Dataset) -> Tuned:
+        budget_s = max(LEAST_TUNE_S, self._left() * TUNE_SHARE)
+        return self.work.step(
+            "tune", Tuned, lambda folder: tune.run(choice, dataset, folder, budget_s=budget_s, **self._learning())
         )
-        trained = work.step(
+
+    def train(self, choice: Choice, tuned: Tuned, dataset: Dataset) -> Trained:
+        budget_s = max(LEAST_TRAIN_S, self._left())
+        return self.work.step(
             "train",
             Trained,
-            lambda folder: train.run(
-                choice,
-                tuned,
-                dataset,
-                folder,
-                budget_s=_train_budget(job, work),
-                seed=settings.seed,
-                weights=job.weights,
-                say=say,
-            ),
+            lambda folder: train.run(choice, tuned, dataset, folder, budget_s=budget_s, **self._learning()),
         )
-        spec = measure.spec(request, choice.chosen.card, dataset, settings.threads)
-        exported = work.step(
-            "export", Exported, lambda folder: export.run(request, choice, trained, dataset, spec, work.root, folder)
-        )
-        staged = work.root / exported.folder
-        verified = work.step("verify", Verified, lambda folder: verify_afresh(staged, folder))
+
+    def export(self, request: Request, choice: Choice, trained: Trained, dataset: Dataset) -> Exported:
+        def work(folder: Path) -> Exported:
+            spec = measure.spec(request, choice.chosen.card, dataset, self.job.settings.threads)
+            return export.run(request, choice, trained, dataset, spec, self.work.root, folder)
+
+        return self.work.step("export", Exported, work)
+
+    def verify(self, exported: Exported) -> Verified:
+        staged = self.work.root / exported.folder
+        verified = self.work.step("verify", Verified, lambda folder: verify_afresh(staged, folder))
         _refuse_broken(verified, staged)
-        return work.step(
-            "pack",
-            Packed,
-            lambda folder: pack.run(
-                Story(
-                    request,
-                    gathered,
-                    measured,
-                    choice,
-                    tuned,
-                    trained,
-                    exported,
-                    verified,
-                    work.seconds_spent(),
-                    _versions(),
-                    pack.pictures(staged, dataset),
-                    job.budget_s,
-                ),
-                staged,
-                work.root / PACKAGE,
-                folder,
-            ),
+        return verified
+
+    def story(
+        self,
+        request: Request,
+        gathered: Gathered,
+        measured: Measurements,
+        choice: Choice,
+        tuned: Tuned,
+        trained: Trained,
+        exported: Exported,
+        verified: Verified,
+    ) -> Story:
+        return Story(
+            request=request,
+            gathered=gathered,
+            measurements=measured,
+            choice=choice,
+            tuned=tuned,
+            trained=trained,
+            exported=exported,
+            verified=verified,
+            seconds=self.work.seconds_spent(),
+            versions=_versions(),
+            pictures=(),
+            budget_s=self.job.budget_s,
         )
+
+    def pack(self, story: Story, dataset: Dataset) -> Packed:
+        staged, final = self.work.root / story.exported.folder, self.work.root / PACKAGE
+        return self.work.step("pack", Packed, lambda folder: pack.run(story, dataset, staged, final, folder))
+
+    def _learning(self) -> _Learning:
+        return {"seed": self.job.settings.seed, "weights": self.job.weights, "say": self.say}
+
+    def _left(self) -> float:
+        """Seconds of the budget that no finished step has used, less what export, verification and packing need."""
+        return self.job.budget_s - RESERVE_S - sum(self.work.seconds_spent().values())
+
+    def _counter(self, thing: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.say(f"{thing} {done} of {total}")
 
 
 def verify_afresh(staged: Path, folder: Path) -> Verified:
@@ -160,39 +216,8 @@ def verify_afresh(staged: Path, folder: Path) -> Verified:
     return from_json(Verified, lines[-1])
 
 
-def _dataset(work: Workdir) -> Dataset:
-    path = work.folder("gather") / "dataset.json"
-    try:
-        return dataset_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise StorageError(f"{path} is gone", "Start again in a new folder: --out DIR.") from error
-
-
-def _tune_budget(job: Job, work: Workdir) -> float:
-    return max(LEAST_TUNE_S, _left(job, work) * TUNE_SHARE)
-
-
-def _train_budget(job: Job, work: Workdir) -> float:
-    return max(LEAST_TRAIN_S, _left(job, work))
-
-
-def _left(job: Job, work: Workdir) -> float:
-    return job.budget_s - RESERVE_S - sum(work.seconds_spent().values())
-
-
-def _train_outlook(job: Job) -> float:
-    """About what training will get, before measuring has shown what it takes itself."""
-    return max(LEAST_TRAIN_S, (job.budget_s - RESERVE_S - MEASURE_S) * (1 - TUNE_SHARE))
-
-
-def _train_threads(job: Job) -> int:
-    return job.settings.train_threads or len(os.sched_getaffinity(0))
-
-
 def _refuse_bad_job(job: Job) -> None:
     if not job.text.strip():
-        from edge.errors import BadRequest
-
         raise BadRequest("the request is empty", 'Say what to make: edge produce "detect apples, at least 20 fps".')
     if job.data is not None and not job.data.is_dir():
         what = "is not a folder" if job.data.exists() else "does not exist"
@@ -224,7 +249,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def _counter(say: Callable[[str], None], thing: str) -> Callable[[int, int], None]:
-    return lambda done, total: say(f"{thing} {done} of {total}")

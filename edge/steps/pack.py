@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge.predictor.draw import draw
@@ -21,8 +22,9 @@ MANIFEST = "manifest.json"
 PICTURES = 9
 
 
-def run(story: Story, staged: Path, final: Path, folder: Path) -> Packed:
+def run(story: Story, dataset: Dataset, staged: Path, final: Path, folder: Path) -> Packed:
     """Copy the staged files, add card, report and verification, then the manifest, then the final name."""
+    story = replace(story, pictures=_pictures(staged, dataset))
     aside = folder / "package"
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(staged, aside)
@@ -42,7 +44,7 @@ def run(story: Story, staged: Path, final: Path, folder: Path) -> Packed:
     return Packed(str(final), story.verified.overall, len(files) + 1, size)
 
 
-def pictures(staged: Path, dataset: Dataset) -> tuple[Picture, ...]:
+def _pictures(staged: Path, dataset: Dataset) -> tuple[Picture, ...]:
     """Test images with their predictions, evenly spaced over the test part, not chosen by how well they went."""
     import cv2
 

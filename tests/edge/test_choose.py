@@ -71,8 +71,8 @@ def test_best_quoted_quality_among_the_holders_is_chosen() -> None:
     assert found.rejected == ()
     assert found.reasons == (
         "3 of 3 candidates hold every hard constraint",
-        "best expected (ImageNet Top 1 72.0, then the largest input) of those that get 400 training updates in the time "
-        "there is; this one gets about 400",
+        "best expected (ImageNet Top 1 72.0, then the largest input) of those that get 400 training updates in the "
+        "time there is; this one gets about 400",
         "measured 66.7 fps at p90, 50 fps wanted (64 of 64 queries within 20.00 ms)",
     )
 
