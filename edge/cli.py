@@ -299,7 +299,7 @@ def _tell_package(folder: Path) -> None:
 
     verified = from_json(Verified, (folder / "verification.json").read_text(encoding="utf-8"))
     terminal.checks(verified)
-    print(f"{verified.overall.upper()}  {folder}\nReport: {folder / 'report.html'}", file=sys.stderr)
+    print(f"Package: {folder}\nReport:  {folder / 'report.html'}", file=sys.stderr)
 
 
 def _print_json(document: Any) -> None:

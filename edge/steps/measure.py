@@ -80,7 +80,12 @@ def _with_pace(
     for item in sorted((i for i in timed if i.verdict in ("PASS", "UNCHECKED")), key=lambda i: i.preference):
         say(f"trying how fast {item.card.title} trains")
         tried = pace(
-            item.card, dataset, folder / slug(item.card) / "pace", seed=training.seed, threads=training.threads
+            item.card,
+            dataset,
+            folder / slug(item.card) / "pace",
+            seed=training.seed,
+            threads=training.threads,
+            useful_s=training.seconds / LEAST_UPDATES,
         )
         updates = int(training.seconds / max(tried.seconds_per_iteration, 1e-3))
         found[item.card] = dataclasses.replace(

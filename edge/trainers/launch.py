@@ -13,13 +13,16 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 from edge.errors import Interrupted
 from edge.records import CurvePoint, Hyperparameters
 from edge.trainers.recipe import Recipe
+from edge.workdir import write_atomic
 from zoo.openmmlab import prepare
 
 CURVE = "curve.jsonl"
+LAST = "last_checkpoint"  # MMEngine's name for the file that names the newest checkpoint
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def train(
     from mmengine.runner import Runner
 
     folder.mkdir(parents=True, exist_ok=True)
-    resume = schedule.keep_checkpoints and (folder / "last_checkpoint").is_file()
+    resume = schedule.keep_checkpoints and _point_at_newest_whole(folder)
     config = runner_config(recipe, hyper, schedule, folder)
     config["resume"] = resume
     config["load_from"] = None if resume or weights is None else str(weights)
@@ -215,10 +218,23 @@ def read_curve(folder: Path) -> tuple[CurvePoint, ...]:
     return tuple(points[key] for key in sorted(points))
 
 
+def _point_at_newest_whole(folder: Path) -> bool:
+    """Make `last_checkpoint` name the newest checkpoint that is whole; False if there is none.
+
+    MMEngine writes both in place, so a kill can leave either cut short. torch's format is a zip file, whose directory
+    comes last: what opens as one was written to its end.
+    """
+    numbered = [(int(path.stem.rsplit("_", 1)[1]), path) for path in folder.glob("iter_*.pth") if is_zipfile(path)]
+    if not numbered:
+        return False
+    write_atomic(folder / LAST, str(max(numbered)[1]).encode())
+    return True
+
+
 def _best(folder: Path, recorder: Any) -> tuple[Path | None, int, float | None]:
     scored = [point for point in read_curve(folder) if point.validation is not None]
-    kept = sorted(folder.glob("best_*.pth"), key=lambda path: path.stat().st_mtime)
-    last = folder / "last_checkpoint"
+    kept = sorted(filter(is_zipfile, folder.glob("best_*.pth")), key=lambda path: path.stat().st_mtime)
+    last = folder / LAST
     if kept:
         best = kept[-1]
         iteration = int(best.stem.rsplit("_", 1)[1])
@@ -274,9 +290,7 @@ def _recorder(recipe: Recipe, schedule: Schedule, folder: Path, on_progress: Cal
                 return
             if done % schedule.validate_every:
                 runner.save_checkpoint(str(folder), f"iter_{done}.pth", by_epoch=False, meta={"iter": done})
-                from edge.workdir import write_atomic
-
-                write_atomic(folder / "last_checkpoint", str(folder / f"iter_{done}.pth").encode())
+                write_atomic(folder / LAST, str(folder / f"iter_{done}.pth").encode())
 
         def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
             value = float((metrics or {}).get(recipe.metric_key, 0.0)) * recipe.metric_scale

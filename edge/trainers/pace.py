@@ -28,8 +28,16 @@ class Pace:
     threads: int
 
 
-def pace(card: ModelCard, dataset: Dataset, folder: Path, *, seed: int, threads: int) -> Pace:
-    """Train a few iterations with the default hyperparameters; `threads` is the most to try."""
+def pace(
+    card: ModelCard, dataset: Dataset, folder: Path, *, seed: int, threads: int, useful_s: float = float("inf")
+) -> Pace:
+    """Train a few iterations with the default hyperparameters.
+
+    Args:
+        threads: the most to try.
+        useful_s: slower than this is of no use; if one thread is so slow that even a perfect speed-up by `threads`
+            would not get there, the rest is not tried.
+    """
     import torch
 
     toolbox = trainer(card.task)
@@ -42,4 +50,6 @@ def pace(card: ModelCard, dataset: Dataset, folder: Path, *, seed: int, threads:
         folder.mkdir(parents=True)
         recipe = toolbox.recipe(card, dataset, folder, hyper)
         found.append((train(recipe, hyper, schedule, folder).seconds_per_iteration, count))
+        if min(found)[0] / threads > useful_s:
+            break
     return Pace(*min(found))

@@ -107,6 +107,7 @@ def test_training_cut_off_goes_on_behind_its_last_checkpoint(tmp_path: Path) -> 
         train(recipe, hyper, Schedule(12, 4, 300.0), folder, on_progress=cut)
     # what a kill in the midst of writing leaves behind: a newer checkpoint that is not whole, and not yet named
     (folder / "iter_8.pth").write_bytes(b"half")
+    (folder / "last_checkpoint").write_bytes(b"")
     outcome = train(recipe, hyper, Schedule(12, 4, 300.0), folder, on_progress=cut)
     assert seen == [1, 2, 3, 4, 5, 6, 7, 5, 6, 7, 8, 9, 10, 11, 12]
     assert outcome.iterations == 12
