@@ -207,8 +207,10 @@ def doctor(as_json: Json = False) -> None:
 def main() -> None:
     """Run a command; the only place that turns an error into words and an exit code."""
     # Threads of OpenMP that spin while they wait starve every other process: with one core taken by other work, a
-    # training step took 8.4 s instead of 0.6 s. Read by the OpenMP runtime when torch loads, hence here.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # training step took 8.4 s instead of 0.6 s. So they spin for microseconds only (docs/LOG.md has the figures). Read
+    # by the OpenMP runtime when torch loads, hence here.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ same steps give the CUDA builds (torch's default wheel; mmcv and llama.cpp compi
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -50,8 +51,10 @@ def main(extra: list[str]) -> int:
     names = [*DEFAULT, *extra]
     state = json.loads(STATE.read_text()) if STATE.is_file() else {}
     began = time.monotonic()
-    if not PYTHON.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+    if not usable(PYTHON):
+        # also after a kill in the midst of making it, which leaves a python without pip
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+        state = {}
     for number, name in enumerate(names, start=1):
         if not step(number, len(names), name, state):
             return 1
@@ -59,6 +62,12 @@ def main(extra: list[str]) -> int:
         return 1
     print(f"Environment ready in {time.monotonic() - began:.0f} s: {VENV}", file=sys.stderr)
     return 0
+
+
+def usable(python: Path) -> bool:
+    """Whether the environment was made to its end."""
+    command = [str(python), "-m", "pip", "--version"]
+    return python.exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def complaint() -> str:
@@ -77,6 +86,8 @@ def complaint() -> str:
     header = Path(sysconfig.get_paths()["include"]) / "Python.h"
     if not header.is_file():
         return f"Missing: {header}. On Debian or Ubuntu: sudo apt-get install python3.11-dev"
+    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
+        return "Missing: venv and ensurepip. On Debian or Ubuntu: sudo apt-get install python3.11-venv"
     return ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -49,10 +48,7 @@ def offline() -> list[str]:
 
 
 def call(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    return subprocess.run(
-        [*offline(), sys.executable, "-P", *command], capture_output=True, text=True, check=False, env=environment
-    )
+    return subprocess.run([*offline(), sys.executable, "-P", *command], capture_output=True, text=True, check=False)
 
 
 def edge(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
