@@ -18,7 +18,7 @@ class OnnxRuntime:
 
     def status(self) -> Status:
         if importlib.util.find_spec("onnxruntime") is None:
-            return Status(False, "", (), "pip install 'edge-appliance[onnxruntime]'")
+            return Status(False, "", (), "pip install onnxruntime")
         try:
             import onnxruntime
         except Exception as error:  # a broken installation may raise anything while it loads its libraries
@@ -33,7 +33,7 @@ class OnnxRuntime:
             import onnxruntime
         except ImportError as error:
             missing = EngineMissing("ONNX Runtime is not installed")
-            missing.add_note("pip install 'edge-appliance[onnxruntime]'")
+            missing.add_note("pip install onnxruntime")
             raise missing from error
         onnxruntime.set_default_logger_severity(3)
         options = onnxruntime.SessionOptions()

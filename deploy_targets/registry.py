@@ -16,7 +16,7 @@ class Row:
 
 
 BACKENDS: dict[str, Row] = {
-    "onnxruntime": Row("deploy_targets.onnxruntime:OnnxRuntime", "pip install 'edge-appliance[onnxruntime]'"),
+    "onnxruntime": Row("deploy_targets.onnxruntime:OnnxRuntime", "pip install onnxruntime"),
 }
 
 # Engines that requests may name and that have no backend yet: known words, honest refusals.

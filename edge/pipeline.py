@@ -98,13 +98,23 @@ class _Flow:
 
     def gather(self, request: Request) -> Gathered:
         job, count = self.job, self._counter("image")
-        return self.work.step(
+        gathered = self.work.step(
             "gather",
             Gathered,
             lambda folder: gather.run(
                 request, job.data, folder, skip_bad=job.skip_bad, seed=job.settings.seed, progress=count
             ),
         )
+        self._same_data(gathered)
+        return gathered
+
+    def _same_data(self, gathered: Gathered) -> None:
+        job = self.job
+        if job.data is not None and gather.files_fingerprint(job.data) != gathered.files_sha256:
+            raise DataError(
+                f"the files in {job.data} have changed since this job was begun in {job.out}",
+                "Give the changed data a job of its own: --out DIR.",
+            )
 
     def dataset(self) -> Dataset:
         path = self.work.folder("gather") / gather.DATASET
@@ -156,9 +166,8 @@ class _Flow:
 
     def verify(self, exported: Exported) -> Verified:
         staged = self.work.root / exported.folder
-        verified = self.work.step("verify", Verified, lambda folder: verify_afresh(staged, folder))
-        _refuse_broken(verified, staged)
-        return verified
+        # refused inside the step, so that a verdict that failed is no finished step: the same command verifies again
+        return self.work.step("verify", Verified, lambda folder: _unbroken(verify_afresh(staged, folder), staged))
 
     def story(
         self,
@@ -226,9 +235,9 @@ def _refuse_bad_job(job: Job) -> None:
         raise DataError(f"--weights {job.weights} is not a file", "Give a PyTorch checkpoint, or leave it out.")
 
 
-def _refuse_broken(verified: Verified, staged: Path) -> None:
+def _unbroken(verified: Verified, staged: Path) -> Verified:
     if verified.overall != "failed":
-        return
+        return verified
     missed = [
         f"{check.name}: wanted {check.wanted}, seen {check.seen}"
         for check in verified.checks
@@ -237,7 +246,8 @@ def _refuse_broken(verified: Verified, staged: Path) -> None:
     raise VerificationFailed(
         "the trained model does not hold the request, so no package was made: " + "; ".join(missed),
         f"What was made lies in {staged} for a look.",
-        "Give more time (--budget) or more data in a new folder (--out), or ask for less.",
+        "The same command verifies again, if something else kept this machine busy.",
+        "Else give more time (--budget) or more data in a new folder (--out), or ask for less.",
     )
 
 

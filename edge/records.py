@@ -66,6 +66,7 @@ class Gathered:
     skipped: tuple[str, ...]  # images left out because they cannot be read
     leaks_removed: tuple[str, ...]
     dataset_sha256: str
+    files_sha256: str = ""  # of the folder's names, sizes and times, to notice that data changed under a job
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class Trained:
     iterations: int
     planned_iterations: int
     best_iteration: int
-    validation: float
+    validation: float | None  # None: time was up before the first validation
     seconds: float
     start: str  # "from scratch", or the name of the weights file
     curve: tuple[CurvePoint, ...]

@@ -12,8 +12,9 @@ import numpy as np
 
 from edge.errors import VerificationFailed
 from edge.predictor.answers import Answer
-from edge.predictor.images import read
+from edge.predictor.images import Image, read
 from edge.predictor.predictor import Predictor
+from edge.predictor.spec import PackageSpec
 
 EXPECTED = "expected.json"
 TOP_BOXES = 20  # of each image, best first; below them scores are noise
@@ -42,10 +43,19 @@ def compare(predictor: Predictor, folder: Path) -> Parity:
     try:
         for entry in entries:
             box = tuple(entry["box"]) if entry["box"] else None
-            pairs.append((predictor(read(folder / entry["image"]), box), entry))
+            pairs.append((predictor(_shown(read(folder / entry["image"]), predictor.spec), box), entry))
         return _COMPARERS[predictor.spec.task](pairs, folder)
     except (KeyError, TypeError, ValueError) as error:
         raise VerificationFailed(f"{folder / EXPECTED} is malformed: {error!r}", "Make the package again.") from error
+
+
+def _shown(image: Image, spec: PackageSpec) -> Image:
+    """Masks are compared at the size of the model's input, before anything is enlarged."""
+    if spec.task != "segmentation":
+        return image
+    how = spec.preprocess
+    resized: Image = cv2.resize(image, (how.width, how.height), interpolation=cv2.INTER_LINEAR)
+    return resized
 
 
 def _classification(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -> Parity:
@@ -98,7 +108,11 @@ def _segmentation(pairs: list[tuple[Answer, dict[str, Any]]], folder: Path) -> P
         expected = cv2.imread(str(folder / entry["mask"]), cv2.IMREAD_UNCHANGED)
         shares.append(float(np.mean(answer.mask == expected)))
     figures = {"least share of equal pixels": min(shares, default=0.0)}
-    return Parity(figures, "99 % of the pixels of each image equal", min(shares) >= 0.99 if shares else None)
+    return Parity(
+        figures,
+        "99 % of the pixels of each mask equal, at the size of the input",
+        min(shares) >= 0.99 if shares else None,
+    )
 
 
 def _keypoint(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -> Parity:

@@ -7,6 +7,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import DataError
@@ -14,7 +15,7 @@ from edge.records import Gathered, Request
 from edge.workdir import write_atomic
 from zoo.datasets import read_dataset
 from zoo.datasets.check import Checked, check_images
-from zoo.datasets.record import to_json
+from zoo.datasets.record import Dataset, to_json
 from zoo.datasets.split import split
 from zoo.demo import CLASSES as DIGITS
 from zoo.demo import write_digits
@@ -51,7 +52,9 @@ def run(
             f"a keypoint model serves one kind of object, the request matches {', '.join(matched.classes)}",
             "Ask for one of them.",
         )
-    divided = split(matched, seed=seed, hashes=checked.hashes)
+    _refuse_names(matched)
+    usable = _with_poses(matched) if request.task == "keypoint" else matched
+    divided = split(usable, seed=seed, hashes=checked.hashes)
     document = json.dumps(to_json(divided), ensure_ascii=False).encode()
     write_atomic(folder / DATASET, document)
     counts = Counter(sample.split for sample in divided.samples)
@@ -66,7 +69,40 @@ def run(
         skipped=tuple(f"{divided.relative(bad.path)}: {bad.reason}" for bad in checked.bad),
         leaks_removed=tuple(f"{removed} (same picture as {twin})" for removed, twin in divided.leaks),
         dataset_sha256=hashlib.sha256(document).hexdigest(),
+        files_sha256=files_fingerprint(root),
     )
+
+
+def files_fingerprint(root: Path) -> str:
+    """Of every file's name, size and time of change below a folder: cheap enough to look again at each call."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        seen = path.stat()
+        digest.update(f"{path.relative_to(root)}\0{seen.st_size}\0{seen.st_mtime_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+def _with_poses(dataset: Dataset) -> Dataset:
+    """Only boxes that a pose can be learnt from and scored on: with a labelled point, and no crowds.
+
+    Raises:
+        DataError: none is left.
+    """
+    samples = []
+    for sample in dataset.samples:
+        boxes = tuple(b for b in sample.boxes if not b.crowd and any(visible for *_, visible in b.keypoints))
+        if boxes:
+            samples.append(replace(sample, boxes=boxes))
+    if not samples:
+        raise DataError("no box in the data has a labelled keypoint", "Give COCO annotations with keypoints.")
+    return replace(dataset, samples=tuple(samples))
+
+
+def _refuse_names(dataset: Dataset) -> None:
+    """The toolboxes' lists have a line per image."""
+    odd = [str(sample.image) for sample in dataset.samples if "\n" in str(sample.image)]
+    if odd:
+        raise DataError(f"{len(odd)} image names hold a line break, the first is {odd[0]!r}", "Rename them.")
 
 
 def _from_the_zoo(request: Request, folder: Path) -> Path:

@@ -9,15 +9,16 @@ from pathlib import Path
 from edge.records import Choice, Trained, Tuned
 from edge.trainers import trainer
 from edge.trainers.launch import Progress, Schedule, train
+from edge.trainers.pace import validation_s
 from edge.trainers.weights import fit
 from edge.workdir import sha256_file, write_atomic
 from zoo.datasets.record import Dataset
 
 WEIGHTS = "weights.pth"
 PLAN = "plan.json"
-VALIDATIONS = 8
+MOST_VALIDATIONS = 8
 MOST_EPOCHS = 300  # beyond that a small dataset only gets learned by heart
-VALIDATION_SHARE = 0.12  # of the training time; reserved when the number of iterations is planned
+VALIDATION_SHARE = 0.2  # of the training time, at most
 
 
 def run(
@@ -36,7 +37,9 @@ def run(
 
     torch.set_num_threads(choice.chosen.train_threads)
     card = choice.chosen.card
-    plan = _plan(folder, tuned, len(dataset.part("train")), budget_s)
+    once_s = validation_s(tuned.seconds_per_iteration, tuned.best.batch_size, len(dataset.part("val")))
+    validations = max(1, min(MOST_VALIDATIONS, int(budget_s * VALIDATION_SHARE / max(once_s, 1e-3))))
+    plan = _plan(folder, tuned, len(dataset.part("train")), budget_s - validations * once_s)
     recipe = trainer(card.task).recipe(card, dataset, folder, tuned.best)
     start = fit(weights, card.toolbox, recipe.model, folder) if weights else None
 
@@ -44,7 +47,7 @@ def run(
         seen = "" if progress.validation is None else f", validation {progress.validation:.3f}"
         say(f"iteration {progress.iteration} of {progress.iterations}{seen}, {progress.seconds_left:.0f} s left")
 
-    every = max(5, plan // VALIDATIONS)
+    every = max(5, -(-plan // validations))
     # half as much again before time is called: the pace was measured on a handful of iterations
     schedule = Schedule(plan, every, max(budget_s, 60.0) * 1.5, seed)
     outcome = train(recipe, tuned.best, schedule, folder, weights=start.plain if start else None, on_progress=tell)
@@ -57,7 +60,7 @@ def run(
         iterations=outcome.iterations,
         planned_iterations=plan,
         best_iteration=outcome.best_iteration,
-        validation=outcome.validation or 0.0,
+        validation=outcome.validation,
         seconds=round(outcome.seconds, 2),
         start=f"{weights.name} ({start.matching} of {start.tensors} tensors)" if weights and start else "from scratch",
         curve=outcome.curve,
@@ -69,7 +72,7 @@ def _plan(folder: Path, tuned: Tuned, images: int, budget_s: float) -> int:
     path = folder / PLAN
     if path.is_file():
         return int(json.loads(path.read_text(encoding="utf-8"))["iterations"])
-    fitting = int(budget_s * (1 - VALIDATION_SHARE) / max(tuned.seconds_per_iteration, 1e-3))
+    fitting = int(budget_s / max(tuned.seconds_per_iteration, 1e-3))
     most = max(1, MOST_EPOCHS * images // tuned.best.batch_size)
     iterations = max(10, min(fitting, most))
     write_atomic(path, json.dumps({"iterations": iterations, "budget_s": budget_s}).encode())

@@ -16,11 +16,13 @@ from typing import Any
 from edge.records import Choice, Hyperparameters, Trial, Tuned
 from edge.trainers import trainer
 from edge.trainers.launch import Progress, Schedule, train
+from edge.trainers.pace import validation_s
 from edge.trainers.weights import fit
 from zoo.datasets.record import Dataset
 
 MOST_TRIALS = 4
 LEAST_ITERATIONS = 12  # a shorter trial says nothing
+START_S = 2.0  # building model and data, per trial
 LEARNING_RATE_SPAN = 4.0  # searched from default / span to default * span
 TRAIL = "study.db"
 
@@ -44,12 +46,12 @@ def run(
     weights = fit(weights, card.toolbox, toolbox.model(card, dataset), folder).plain if weights else None
     pace = choice.chosen.update_s or 0.0
     torch.set_num_threads(choice.chosen.train_threads)
-    trials = min(MOST_TRIALS, int(budget_s / max(pace * LEAST_ITERATIONS * 2, 1e-6)))
+    overhead_s = START_S + validation_s(pace, start.batch_size, len(dataset.part("val")))
+    trials = min(MOST_TRIALS, int(budget_s / max(pace * LEAST_ITERATIONS + overhead_s, 1e-6)))
     if trials < 2:
         note = f"no search: {budget_s:.0f} s hold fewer than two trials at {pace:.2f} s an iteration"
         return Tuned(start, (Trial(0, start, 0, 0.0, None, note),), pace)
-    # half a trial's time is left for its validation and start
-    iterations = int(budget_s / trials / pace * 0.6)
+    iterations = int((budget_s / trials - overhead_s) / pace)
     study = _study(folder, seed)
     search = _Search(choice, dataset, folder, start, min(iterations, 400), seed, weights, say)
     _close_broken(study)
@@ -94,9 +96,9 @@ class _Search:
         def tell(progress: Progress) -> None:
             self._say(f"trial {trial.number + 1}: iteration {progress.iteration} of {progress.iterations}")
 
-        recipe = trainer(self._card.task).recipe(self._card, self._dataset, here, hyper)
         schedule = Schedule(self._iterations, self._iterations, 3600.0, self._seed, keep_checkpoints=False)
         try:
+            recipe = trainer(self._card.task).recipe(self._card, self._dataset, here, hyper)
             outcome = train(recipe, hyper, schedule, here, weights=self._weights, on_progress=tell)
         except RuntimeError as error:  # diverged, or out of memory: one trial is lost, not the search
             trial.set_user_attr("ended", f"failed: {str(error).splitlines()[0]}")
@@ -115,11 +117,14 @@ class _Search:
             ),
             weight_decay=trial.suggest_float("weight_decay", 1e-3, 1e-1, log=True),
             scale_jitter=trial.suggest_float("scale_jitter", 0.05, 0.45),
+            # keypoints swap sides when mirrored, and the data does not say which
+            flip=False if self._card.task == "keypoint" else trial.suggest_categorical("flip", (False, True)),
         )
 
 
-def _parameters(hyper: Hyperparameters) -> dict[str, float]:
+def _parameters(hyper: Hyperparameters) -> dict[str, float | bool]:
     return {
+        "flip": hyper.flip,
         "learning_rate": hyper.learning_rate,
         "weight_decay": hyper.weight_decay,
         "scale_jitter": hyper.scale_jitter,
@@ -128,9 +133,10 @@ def _parameters(hyper: Hyperparameters) -> dict[str, float]:
 
 def _study(folder: Path, seed: int) -> Any:
     import optuna
+    from sqlalchemy import URL
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{folder / TRAIL}")
+    storage = optuna.storages.RDBStorage(URL.create("sqlite", database=str(folder / TRAIL)).render_as_string())
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=3)
     return optuna.create_study(
         storage=storage, study_name="edge", sampler=sampler, direction="maximize", load_if_exists=True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.errors import VerificationFailed
+from edge.errors import DataError, VerificationFailed
 from edge.predictor.parity import EXPECTED, compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import Score, score
@@ -136,9 +136,16 @@ def _score(predictor: Predictor, folder: Path, data: Path | None) -> tuple[Score
         dataset: Dataset = dataset_from_json(document)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VerificationFailed(f"{path} cannot be read: {error!r}", "Make the package again.") from error
-    absent = [s for s in dataset.part("test") if not s.image.is_file()]
+    # the trivial baseline of masks is drawn from those of the training part
+    needed = [s.image for s in dataset.part("test")] + [s.mask for s in dataset.samples if s.mask is not None]
+    absent = [path for path in needed if not path.is_file()]
     if absent and data is None:
-        return None, "the test images are not on this machine; name their folder with --data"
+        return None, "the test data is not on this machine; name its folder with --data"
+    if absent:
+        raise DataError(
+            f"{len(absent)} of {len(needed)} files of the test data are not in {data}, the first is {absent[0]}",
+            "Give the folder that the package was made from.",
+        )
     return score(predictor, dataset), ""
 
 

@@ -89,6 +89,8 @@ def train(
         runner.register_hook(recorder, priority="LOW")
         _quicken_norms(runner.model, schedule.iterations)
         runner.train()
+        if schedule.validate and not recorder.interrupted and recorder.validated_at != runner.iter:
+            runner.val()  # time was up between two validations: the last weights count as well
     if recorder.interrupted:
         raise Interrupted("stopped by the user; the training's checkpoint is kept", "Run the same command to go on.")
     best, best_iteration, score = _best(folder, recorder)
@@ -224,7 +226,7 @@ def _point_at_newest_whole(folder: Path) -> bool:
     MMEngine writes both in place, so a kill can leave either cut short. torch's format is a zip file, whose directory
     comes last: what opens as one was written to its end.
     """
-    numbered = [(int(path.stem.rsplit("_", 1)[1]), path) for path in folder.glob("iter_*.pth") if is_zipfile(path)]
+    numbered = [(_iteration(path), path) for path in folder.glob("iter_*.pth") if is_zipfile(path)]
     if not numbered:
         return False
     write_atomic(folder / LAST, str(max(numbered)[1]).encode())
@@ -232,18 +234,21 @@ def _point_at_newest_whole(folder: Path) -> bool:
 
 
 def _best(folder: Path, recorder: Any) -> tuple[Path | None, int, float | None]:
-    scored = [point for point in read_curve(folder) if point.validation is not None]
-    kept = sorted(filter(is_zipfile, folder.glob("best_*.pth")), key=lambda path: path.stat().st_mtime)
-    last = folder / LAST
+    """The kept checkpoint with the highest recorded score; a kill can leave two of them. Else the newest one."""
+    scores = {point.iteration: point.validation for point in read_curve(folder) if point.validation is not None}
+    kept = [(scores.get(_iteration(path), -1.0), path) for path in folder.glob("best_*.pth") if is_zipfile(path)]
     if kept:
-        best = kept[-1]
-        iteration = int(best.stem.rsplit("_", 1)[1])
-        score = next((p.validation for p in scored if p.iteration == iteration), recorder.validation)
-        return best, iteration, score
+        score, best = max(kept)
+        return best, _iteration(best), score if score >= 0 else recorder.validation
+    last = folder / LAST
     if last.is_file():
         path = Path(last.read_text(encoding="utf-8").strip())
-        return path, int(path.stem.rsplit("_", 1)[1]), recorder.validation
+        return path, _iteration(path), scores.get(_iteration(path))
     return None, 0, recorder.validation
+
+
+def _iteration(checkpoint: Path) -> int:
+    return int(checkpoint.stem.rsplit("_", 1)[1])
 
 
 def _recorder(recipe: Recipe, schedule: Schedule, folder: Path, on_progress: Callable[[Progress], None] | None) -> Any:
@@ -253,6 +258,7 @@ def _recorder(recipe: Recipe, schedule: Schedule, folder: Path, on_progress: Cal
     class Recorder(Hook):  # type: ignore[misc]
         def __init__(self) -> None:
             self.validation: float | None = None
+            self.validated_at = -1
             self.interrupted = False
             self._ticks: list[float] = []
             self._started = time.monotonic()
@@ -296,6 +302,7 @@ def _recorder(recipe: Recipe, schedule: Schedule, folder: Path, on_progress: Cal
             value = float((metrics or {}).get(recipe.metric_key, 0.0)) * recipe.metric_scale
             # COCO's evaluator says -1 where nothing was detected
             self.validation = max(0.0, value)
+            self.validated_at = runner.iter
             _append(folder / CURVE, {"iteration": runner.iter, "validation": self.validation})
 
         def seconds_per_iteration(self) -> float:

@@ -49,7 +49,7 @@ class _Detection:
                 "ratio_range": (1.0 - hyper.scale_jitter, 1.0 + 2 * hyper.scale_jitter),
                 "keep_ratio": True,
             },
-            {"type": "RandomCrop", "crop_size": (card.height, card.width)},
+            {"type": "RandomCrop", "crop_size": (card.height, card.width), "allow_negative_crop": True},
             {"type": "YOLOXHSVRandomAug"},
             {"type": "RandomFlip", "prob": 0.5 if hyper.flip else 0.0},
             pad,
@@ -73,7 +73,7 @@ class _Detection:
             learning_rate=2e-3,
             weight_decay=0.05,
             batch_size=batch_for(images, 8),
-            flip=True,
+            flip=False,  # the search may turn it on: some classes are each other's mirror image
             scale_jitter=0.25,
         )
 

@@ -75,7 +75,7 @@ class _Segmentation:
             learning_rate=1.5e-3,
             weight_decay=0.01,
             batch_size=batch_for(images, 8),
-            flip=True,
+            flip=False,  # the search may turn it on: some classes are each other's mirror image
             scale_jitter=0.25,
         )
 

@@ -22,6 +22,14 @@ PROBE_ITERATIONS = 4  # the first one warms up and does not count
 LEAST_UPDATES = 400
 
 
+def validation_s(update_s: float, batch: int, images: int) -> float:
+    """About how long one validation takes, in seconds.
+
+    A forward pass is a third of an update (the backward pass costs two), reading and scoring about as much again.
+    """
+    return images * update_s / batch / 3 * 2
+
+
 @dataclass(frozen=True)
 class Pace:
     seconds_per_iteration: float

@@ -13,6 +13,9 @@ from typing import Any
 from edge.trainers.recipe import Fragment
 from zoo.openmmlab import prepare
 
+# Modules that no inference runs; PIDNet's last two look at edges and details during training.
+TRAINING_ONLY = ("auxiliary_head", *(f"decode_head.{x}_{y}" for x in "pd" for y in ("head", "cls_seg")))
+
 Arrays = dict[str, Any]  # name -> numpy array
 
 
@@ -33,8 +36,8 @@ def count(toolbox: str, model: Fragment, width: int, height: int) -> Counted:
     from mmengine.analysis import get_model_complexity_info
 
     network = _build(model)
-    if hasattr(network, "auxiliary_head"):
-        del network.auxiliary_head
+    for path in TRAINING_ONLY:
+        _drop(network, path)
     network.eval()
     if toolbox == "mmpose":
         network.forward = network._forward  # its `forward` insists on data samples, `_forward` takes the image alone
@@ -53,7 +56,7 @@ def answers(
     """Predict each (image, box) with the trained model.
 
     Returns per image the arrays of its task: scores (classes,), or boxes (n, 4) x1 y1 x2 y2 with box_scores and
-    labels, or mask (H, W), or keypoints (k, 2); all in image pixels.
+    labels, or mask (height, width) of the input, or keypoints (k, 2); boxes and keypoints in image pixels.
     """
     prepare(toolbox)
     import torch
@@ -68,7 +71,10 @@ def answers(
     found = []
     for path, box in images:
         with torch.no_grad():
-            sample = network.test_step(collate([pipeline(_item(toolbox, path, box))]))[0]
+            packed = pipeline(_item(toolbox, path, box))
+            if toolbox == "mmseg":
+                packed["data_samples"].set_metainfo({"ori_shape": packed["data_samples"].img_shape})
+            sample = network.test_step(collate([packed]))[0]
         found.append(_READ[toolbox](sample))
     return found
 
@@ -80,6 +86,13 @@ def _build(model: Fragment) -> Any:
     from mmengine.registry import MODELS
 
     return MODELS.build(ConfigDict(copy.deepcopy(model)))
+
+
+def _drop(network: Any, path: str) -> None:
+    parent, _, name = path.rpartition(".")
+    owner = network.get_submodule(parent) if parent == "" or hasattr(network, parent) else None
+    if owner is not None and hasattr(owner, name):
+        delattr(owner, name)
 
 
 def _item(toolbox: str, path: Path, box: tuple[float, float, float, float] | None) -> dict[str, Any]:
@@ -115,6 +128,7 @@ def _of_detector(sample: Any) -> Arrays:
 
 
 def _of_segmenter(sample: Any) -> Arrays:
+    """At the size of the model's input: what enlarging does afterwards is the package's business."""
     return {"mask": sample.pred_sem_seg.data[0].cpu().numpy().astype("uint8")}
 
 

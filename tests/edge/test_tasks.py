@@ -111,3 +111,20 @@ def test_training_cut_off_goes_on_behind_its_last_checkpoint(tmp_path: Path) -> 
     outcome = train(recipe, hyper, Schedule(12, 4, 300.0), folder, on_progress=cut)
     assert seen == [1, 2, 3, 4, 5, 6, 7, 5, 6, 7, 8, 9, 10, 11, 12]
     assert outcome.iterations == 12
+
+
+def test_images_without_objects_take_part_in_training(tmp_path: Path) -> None:
+    objects = small_data.WRITERS["detection"](tmp_path / "data")
+    request = request_for("detection", objects)
+    gathered = gather.run(request, tmp_path / "data", tmp_path, skip_bad=False, seed=0)
+    dataset = from_json(json.loads((tmp_path / gather.DATASET).read_text(encoding="utf-8")))
+    empty = [number for number, sample in enumerate(dataset.part("train")) if not sample.boxes]
+    assert empty
+    card = shortlist.run(request, gathered)[0]
+    toolbox = trainer("detection")
+    recipe = toolbox.recipe(card, dataset, tmp_path / "train", toolbox.default(20))
+    from mmengine.registry import DATASETS
+
+    trained_on = DATASETS.build(recipe.train_dataset)
+    assert len(trained_on) == len(dataset.part("train"))
+    assert trained_on.prepare_data(empty[0]) is not None

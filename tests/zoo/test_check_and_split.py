@@ -173,3 +173,19 @@ def test_a_single_picture_cannot_be_divided(tmp_path: Path) -> None:
     picture(tmp_path / "unused.png")
     with pytest.raises(SplitError, match=r"1 different image\(s\) in .* cannot be divided into train and test and val"):
         split(read_dataset(tmp_path))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rare_objects_reach_every_part(tmp_path: Path, seed: int) -> None:
+    names = [f"{n:02d}.png" for n in range(40)]
+    coco(tmp_path, coco_document(names, [box(1 + 9 * n) for n in range(4)]))
+    divided = split(read_dataset(tmp_path), seed=seed)
+    for part in ("train", "val", "test"):
+        assert any(sample.boxes for sample in divided.part(part)), f"no object in {part}"
+
+
+def test_held_out_part_without_any_object_is_refused(tmp_path: Path) -> None:
+    coco(tmp_path, coco_document([f"{n}.png" for n in range(9)], [box(n + 1) for n in range(9)]))
+    coco(tmp_path, coco_document(["t.png"], []), "annotations/instances_test.json")
+    with pytest.raises(SplitError, match=r"No object of .* occurs in test\."):
+        split(read_dataset(tmp_path))

@@ -118,11 +118,12 @@ def _take(groups: list[Group], share: float, leave: int) -> list[Group]:
 
     Objects and masks give a group no label of its own; there, groups whose classes would vanish are passed over.
     """
-    strata: dict[int | None, list[Group]] = defaultdict(list)
+    # images with objects and images without are divided apart: a part full of empty scenes would score nothing
+    strata: dict[tuple[int | None, bool], list[Group]] = defaultdict(list)
     for group in groups:
-        strata[group.label].append(group)
+        strata[group.label, bool(group.labels)].append(group)
     taken: list[Group] = []
-    for label, stratum in strata.items():
+    for (label, _), stratum in strata.items():
         wanted = min(max(1, int(len(stratum) * share + 0.5)), len(stratum) - leave)
         left: dict[int, int] = defaultdict(int)
         for group in stratum:
@@ -172,6 +173,12 @@ def _refuse_unseen_classes(dataset: Dataset) -> None:
         counts = [f"{dataset.classes[number]} ({_where(seen, number)})" for number in unseen]
         raise SplitError.because(
             f"{len(unseen)} class(es) do not occur in train: {listed(counts)}.", "Add images of them to train."
+        )
+    bare = sorted(name for name, labels in seen.items() if not labels)
+    if bare and any(seen.values()):
+        raise SplitError.because(
+            f"No object of {listed(dataset.classes)} occurs in {' and '.join(bare)}.",
+            "Add images that show them, or leave the division to edge: put all images into one folder.",
         )
 
 
