@@ -64,7 +64,7 @@ def answers(
     from mmengine.runner import load_checkpoint
 
     network = _build(model)
-    load_checkpoint(network, str(checkpoint), map_location="cpu")
+    load_checkpoint(network, str(checkpoint), map_location="cpu", logger="silent")
     network.eval()
     pipeline = Compose([step for step in test_pipeline if step["type"] != "LoadAnnotations"])
     collate = default_collate if toolbox == "mmpretrain" else pseudo_collate
