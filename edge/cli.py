@@ -137,10 +137,11 @@ def verify(
 ) -> None:
     """Reopen a package and check it: files, answers, test metric, speed on this machine."""
     from edge.report import terminal
+    from edge.report.progress import ProgressLine
     from edge.steps.verify import run
     from edge.workdir import to_json
 
-    found = run(_existing(package), staged=staged, data=data.resolve() if data else None, say=_listener().say)
+    found = run(_existing(package), staged=staged, data=data.resolve() if data else None, say=ProgressLine().say)
     terminal.checks(found)
     if as_json:
         _print_json(json.loads(to_json(found)))

@@ -51,7 +51,7 @@ def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
     assert python(f"import sys, {package}\n{TELL}") == "loaded: []\n"
 
 
-MODULES = ["edge.cli", "edge.pipeline", "edge.settings", "edge.workdir", "edge.records", "deploy_targets.registry"]
+MODULES = ["edge.cli", "edge.settings", "edge.workdir", "edge.records", "deploy_targets.registry"]
 
 
 @pytest.mark.parametrize("module", MODULES)
