@@ -82,13 +82,13 @@ def _detection(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -> Par
                 worst = max(worst, gap)
     figures = {
         "boxes compared": float(total),
-        "boxes found again": matched / total if total else 0.0,
+        "share of them found again": matched / total if total else 0.0,
         "largest corner difference in px": worst,
     }
     return Parity(
         figures,
         "98 % of the 20 best boxes of each image found again: same class, corners within 1 px, score within 0.01",
-        figures["boxes found again"] >= 0.98 if total else None,
+        figures["share of them found again"] >= 0.98 if total else None,
     )
 
 
