@@ -192,11 +192,24 @@ def _claim(root: Path, identity: dict[str, Any]) -> None:
     except (OSError, ValueError, TypeError) as error:
         raise StorageError(f"{path} cannot be read back: {error}", "Start again in a new folder: --out DIR.") from error
     differing = sorted(key for key in {*held, *identity} if held.get(key) != json.loads(wanted).get(key))
-    if differing:
+    if differing and not _worth_keeping(root):
+        # a request worded again, or --skip-bad added, after an early error: seconds are lost, not work
+        for name in ("steps", "work", "journal.jsonl"):
+            stale = root / name
+            shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+        write_atomic(path, wanted.encode())
+    elif differing:
         raise StorageError(
             f"{root} holds another job: {', '.join(differing)} differ",
             "Give this request a folder of its own (--out DIR), or repeat the earlier command to continue it.",
         )
+
+
+def _worth_keeping(root: Path) -> bool:
+    """Whether a step was finished that takes more than seconds: any behind the first three."""
+    documents = {path.name for path in (root / "steps").glob("*.json")}
+    cheap = {f"{number:02d}-{name}.json" for number, name in enumerate(STEPS[:3], start=1)}
+    return bool(documents - cheap)
 
 
 def _recorded(document: Path, kind: type[T]) -> T:

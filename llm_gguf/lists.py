@@ -21,6 +21,11 @@ _LAST = re.compile(
     r"['\"]?(?:,\s*)?\s*\b(?:and|or)\s+(?:(?:the|an?)\s+)?(?P<item>[^\W\d_][\w-]*(?: [\w-]+)?)(?=\s*(?:[.;:?!)]|$))",
     re.IGNORECASE,
 )
+_FIRST = re.compile(
+    r"\b(?:classify|detect|detects|segment|segments|find|finds|locate|recogni[sz]e|distinguish|identify|between)\s+"
+    rf"(?:the\s+)?(?P<item>[^\W\d_][\w-]*(?: [\w-]+)?){_SIGN}{_ARTICLE}['\"]?$",
+    re.IGNORECASE,
+)
 _NO_ITEM = re.compile(
     r"\b(?:and|or|not|no|but|with|without|at|on|in|of|from|for|to|is|are|be|it|them|so|nothing|than|more|better)\b",
     re.IGNORECASE,
@@ -29,8 +34,11 @@ _JOINS = re.compile(rf"(?:[^.;:?!\n]*?)['\")]?{_SIGN}{_ARTICLE}['\"(]?|[^.?!]*\n
 
 
 def holes(text: str, classes: Sequence[Place]) -> list[Place]:
-    """Items that stand alone between two neighbouring classes, and the one that closes a list of commas."""
+    """Items that stand alone between two neighbouring classes, and those that open or close a list."""
     found = []
+    first = _FIRST.search(text, 0, classes[0][0]) if classes else None
+    if first and not _NO_ITEM.search(first["item"]):
+        found.append(first.span("item"))
     for (_, end), (start, _) in itertools.pairwise(classes):
         gap = _HOLE.fullmatch(text, end, start)
         if gap and not _NO_ITEM.search(gap["item"]):

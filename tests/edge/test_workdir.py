@@ -227,9 +227,16 @@ def test_folder_held_by_another_process_is_busy_and_free_once_that_is_killed(tmp
         pass
 
 
+def test_job_that_got_no_further_than_its_data_gives_way_to_a_corrected_one(tmp_path: Path) -> None:
+    with Workdir.locked(tmp_path, IDENTITY, ignore) as work:
+        work.step("understand", str, lambda _: "a misreading")
+    with Workdir.locked(tmp_path, {**IDENTITY, "request": "worded again"}, ignore) as work:
+        assert work.step("understand", str, lambda _: "a reading") == "a reading"
+
+
 def test_folder_of_another_job_is_refused_naming_what_differs(tmp_path: Path) -> None:
-    with Workdir.locked(tmp_path, IDENTITY, ignore):
-        pass
+    with Workdir.locked(tmp_path, IDENTITY, ignore) as work:
+        work.step("measure", str, lambda _: "minutes of work")
     held = (tmp_path / "job.json").read_bytes()
     other = {**IDENTITY, "request": "tell birds from bees", "seed": 1}
     with pytest.raises(StorageError) as caught, Workdir.locked(tmp_path, other, ignore):
