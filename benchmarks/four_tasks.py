@@ -20,8 +20,8 @@ DATASETS = Path(os.environ.get("EDGE_DATASETS", ROOT.parent / "shared" / "datase
 
 JOBS = {
     "sign_digits": (
-        "Classify photos of hand signs: digit 0, digit 1, digit 2, digit 3, digit 4, digit 5, digit 6, digit 7, "
-        "digit 8 and digit 9. At least 30 fps on the CPU with ONNX Runtime, under 15 million parameters."
+        "Classify hand signs: zero, one, two, three, four, five, six, seven, eight and nine. "
+        "At least 30 fps on the CPU with ONNX Runtime, under 15 million parameters."
     ),
     "bccd": (
         "Detect RBC, WBC and platelets in blood smear images, at least 5 fps on the CPU with ONNX Runtime, "
