@@ -105,6 +105,11 @@ class Measured:
     updates: int | None = None  # that fit into the time for training
 
     @property
+    def holds(self) -> bool:
+        """Whether it meets every hard constraint; UNCHECKED means that no speed was asked for."""
+        return self.verdict in ("PASS", "UNCHECKED")
+
+    @property
     def preference(self) -> tuple[float, int, float, str]:
         """Sorts the better expected first: quoted quality, then the larger input, then the faster."""
         timing = self.timing("pipeline")

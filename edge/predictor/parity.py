@@ -14,9 +14,8 @@ from edge.errors import VerificationFailed
 from edge.predictor.answers import Answer
 from edge.predictor.images import Image, read
 from edge.predictor.predictor import Predictor
-from edge.predictor.spec import PackageSpec
+from edge.predictor.spec import EXPECTED, PackageSpec
 
-EXPECTED = "expected.json"
 TOP_BOXES = 20  # of each image, best first; below them scores are noise
 
 

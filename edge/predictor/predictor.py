@@ -11,9 +11,7 @@ from deploy_targets.registry import backend
 from edge.errors import BadRequest, VerificationFailed
 from edge.predictor.answers import Answer, postprocess
 from edge.predictor.images import Box, Image, preprocess
-from edge.predictor.spec import PackageSpec
-
-SPEC_FILE = "model.json"
+from edge.predictor.spec import SPEC_FILE, PackageSpec
 
 
 class Predictor:

@@ -6,6 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# The files of a package that programs read; the steps that write them and those that check them share the names.
+SPEC_FILE = "model.json"
+EXPECTED = "expected.json"  # the trained model's own answers to samples/
+TRUTH = "truth.json"  # labels of the test part, and of the training part for the trivial baseline
+REQUEST = "request.json"  # what was asked, and the counted sizes
+MANIFEST = "manifest.json"  # sha256 of every file; written last
+
 
 class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -8,7 +8,6 @@ from edge.errors import Infeasible
 from edge.records import Choice, Limits, Measured, Measurements, Rejection, Request
 from edge.trainers.pace import LEAST_UPDATES
 
-HOLDS = ("PASS", "UNCHECKED")
 NEAREST = 3
 
 
@@ -21,7 +20,7 @@ def run(request: Request, measurements: Measurements) -> Choice:
     Raises:
         Infeasible: none holds; names the binding constraint and the nearest points.
     """
-    holding = [item for item in measurements.candidates if item.verdict in HOLDS]
+    holding = [item for item in measurements.candidates if item.holds]
     if not holding:
         raise _infeasible(request.limits, measurements.candidates)
     ordered = sorted(holding, key=lambda item: item.preference)
@@ -37,7 +36,7 @@ def run(request: Request, measurements: Measurements) -> Choice:
 
 def _rejections(candidates: Sequence[Measured], ordered: Sequence[Measured], best: Measured) -> Iterator[Rejection]:
     for item in candidates:
-        if item.verdict not in HOLDS:
+        if not item.holds:
             yield Rejection(item.card.title, (f"{item.verdict}: {item.explanation}",))
     for item in ordered:
         if item is not best and item.updates is not None:

@@ -10,8 +10,7 @@ from typing import Any
 
 from deploy_targets.mmdeploy import export_onnx
 from deploy_targets.registry import backend
-from edge.predictor.predictor import SPEC_FILE
-from edge.predictor.spec import PackageSpec
+from edge.predictor.spec import EXPECTED, REQUEST, SPEC_FILE, TRUTH, PackageSpec
 from edge.records import Choice, Exported, Request, Trained
 from edge.trainers import trainer
 from edge.trainers.launch import export_config
@@ -22,9 +21,6 @@ from zoo.datasets.record import Dataset, Sample, to_json
 
 SAMPLES = 8
 STAGED = "package"
-EXPECTED = "expected.json"
-TRUTH = "truth.json"
-REQUEST = "request.json"
 
 
 def run(

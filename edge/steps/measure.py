@@ -16,8 +16,7 @@ from pathlib import Path
 from deploy_targets.errors import ConversionFailed
 from deploy_targets.mmdeploy import export_onnx
 from edge.predictor.images import Box, read
-from edge.predictor.predictor import SPEC_FILE
-from edge.predictor.spec import PackageSpec, Postprocess, Preprocess
+from edge.predictor.spec import SPEC_FILE, PackageSpec, Postprocess, Preprocess
 from edge.predictor.timing import TIMING_FACTORY
 from edge.records import Limits, Measured, Measurements, Request, Timing
 from edge.trainers import trainer
@@ -77,7 +76,7 @@ def _with_pace(
 ) -> list[Measured]:
     """Try the training of those that hold, best expected first, until one can be trained in the time there is."""
     found = {item.card: item for item in timed}
-    for item in sorted((i for i in timed if i.verdict in ("PASS", "UNCHECKED")), key=lambda i: i.preference):
+    for item in sorted((i for i in timed if i.holds), key=lambda i: i.preference):
         say(f"trying how fast {item.card.title} trains")
         tried = pace(
             item.card,

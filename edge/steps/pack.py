@@ -12,13 +12,13 @@ from pathlib import Path
 from edge.predictor.draw import draw
 from edge.predictor.images import read
 from edge.predictor.predictor import Predictor
+from edge.predictor.spec import MANIFEST
 from edge.records import Packed, Picture, Story
 from edge.report.card import model_card
 from edge.report.html import render
 from edge.workdir import publish, sha256_file, to_json, write_atomic
 from zoo.datasets.record import Dataset, Sample
 
-MANIFEST = "manifest.json"
 PICTURES = 9
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import DataError, VerificationFailed
-from edge.predictor.parity import EXPECTED, compare
+from edge.predictor.parity import compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import Score, score
+from edge.predictor.spec import EXPECTED, MANIFEST, REQUEST, TRUTH
 from edge.predictor.timing import TIMING_FACTORY
 from edge.records import Check, Request, Timing, Verified
 from edge.workdir import from_json, sha256_file
@@ -23,7 +24,6 @@ from zoo.datasets.record import Dataset
 from zoo.datasets.record import from_json as dataset_from_json
 from zoo.tasks import TASKS
 
-MANIFEST = "manifest.json"
 MET, MISSED, UNCHECKED = "met", "missed", "unchecked"
 
 
@@ -118,7 +118,7 @@ def check_files(folder: Path) -> None:
 
 
 def _promise(folder: Path) -> _Promise:
-    path = folder / "request.json"
+    path = folder / REQUEST
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         request = from_json(Request, json.dumps(document["request"]))
@@ -128,7 +128,7 @@ def _promise(folder: Path) -> _Promise:
 
 
 def _score(predictor: Predictor, folder: Path, data: Path | None) -> tuple[Score | None, str]:
-    path = folder / "truth.json"
+    path = folder / TRUTH
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if data is not None:

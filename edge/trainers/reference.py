@@ -35,7 +35,7 @@ def count(toolbox: str, model: Fragment, width: int, height: int) -> Counted:
     prepare(toolbox)
     from mmengine.analysis import get_model_complexity_info
 
-    network = _build(model)
+    network = build(model)
     for path in TRAINING_ONLY:
         _drop(network, path)
     network.eval()
@@ -63,7 +63,7 @@ def answers(
     from mmengine.dataset import Compose, default_collate, pseudo_collate
     from mmengine.runner import load_checkpoint
 
-    network = _build(model)
+    network = build(model)
     load_checkpoint(network, str(checkpoint), map_location="cpu", logger="silent")
     network.eval()
     pipeline = Compose([step for step in test_pipeline if step["type"] != "LoadAnnotations"])
@@ -79,7 +79,8 @@ def answers(
     return found
 
 
-def _build(model: Fragment) -> Any:
+def build(model: Fragment) -> Any:
+    """The network of a model config, random weights; the config stays as it is."""
     import copy
 
     from mmengine.config import ConfigDict

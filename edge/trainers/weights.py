@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.errors import DataError
 from edge.trainers.recipe import Fragment
+from edge.trainers.reference import build
 from edge.workdir import write_atomic
 from zoo.openmmlab import prepare
 
@@ -33,7 +34,6 @@ def fit(weights: Path, toolbox: str, model: Fragment, folder: Path) -> Fit:
     import io
 
     import torch
-    from mmengine.registry import MODELS
 
     try:
         held: Any = torch.load(weights, map_location="cpu", weights_only=True)
@@ -43,7 +43,7 @@ def fit(weights: Path, toolbox: str, model: Fragment, folder: Path) -> Fit:
             "Give a checkpoint that holds tensors only, or leave it out to train from scratch.",
         ) from error
     state = held.get("state_dict", held) if isinstance(held, dict) else {}
-    wanted = MODELS.build(_config(model)).state_dict()
+    wanted = build(model).state_dict()
     matching = {
         name: value
         for name, value in state.items()
@@ -59,11 +59,3 @@ def fit(weights: Path, toolbox: str, model: Fragment, folder: Path) -> Fit:
     plain = folder / "start.pth"
     write_atomic(plain, buffer.getvalue())
     return Fit(plain, len(matching), len(wanted))
-
-
-def _config(model: Fragment) -> Any:
-    import copy
-
-    from mmengine.config import ConfigDict
-
-    return ConfigDict(copy.deepcopy(model))
