@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge import __version__
+from edge import __version__, bench_commands, llm_commands
 from edge.errors import EdgeError, Exit, VerificationFailed
 
 app = typer.Typer(
@@ -25,6 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(llm_commands.app, name="llm")
+app.add_typer(bench_commands.app, name="bench")
+
 # Errors of the lower floors, by the module and class that is their base, and the exit code each stands for.
 FOREIGN = {
     ("zoo.errors", "ZooError"): Exit.DATA,
@@ -32,12 +35,18 @@ FOREIGN = {
     ("deploy_targets.errors", "DeployError"): Exit.BACKEND,
     ("llm_gguf.errors", "RequestError"): Exit.BAD_REQUEST,
     ("llm_gguf.errors", "ModelFileError"): Exit.ENVIRONMENT,
+    ("llm_gguf.errors", "BatchFileError"): Exit.BAD_REQUEST,
+    ("llm_gguf.errors", "UnknownModelError"): Exit.BAD_REQUEST,
+    ("llm_gguf.errors", "FetchBusyError"): Exit.BUSY,
+    ("llm_gguf.errors", "FetchDiskError"): Exit.STORAGE,
+    ("llm_gguf.errors", "FetchError"): Exit.ENVIRONMENT,
     ("profiler.errors", "ProfilerError"): Exit.INTERNAL,
 }
 
 INTERRUPTED = "Interrupted. Finished steps are kept; run the same command to go on."
 STATES = {"start": "begins", "kept": "finished earlier, kept", "done": "done"}
 
+LLM_HELP = "Another GGUF model to read the request: a file, or a name of `edge llm list`."
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document as the last line of standard output.")]
 
 
@@ -75,9 +84,7 @@ def produce(
         Path | None, typer.Option(help="PyTorch checkpoint to start from.", show_default="from scratch")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the model at run time.", show_default="1")] = None,
-    llm: Annotated[
-        Path | None, typer.Option(help="Another GGUF model to read the request.", show_default="edge's own")
-    ] = None,
+    llm: Annotated[str | None, typer.Option(help=LLM_HELP, show_default="edge's own")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of split, search and training.", show_default="0")] = None,
     as_json: Json = False,
 ) -> None:
@@ -113,16 +120,32 @@ def produce(
 
 @app.command()
 def understand(
-    request: Annotated[str, typer.Argument(help="The request to read.")],
-    llm: Annotated[Path | None, typer.Option(help="Another GGUF model.", show_default="edge's own")] = None,
+    request: Annotated[str | None, typer.Argument(help="The request to read; - takes it from standard input.")] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(help="Read every line of this JSONL file, {id, request} each.", show_default="one request"),
+    ] = None,
+    llm: Annotated[str | None, typer.Option(help=LLM_HELP, show_default="edge's own")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how a request is read: each field, its value, and the words it came from."""
-    from edge.report import terminal
-    from edge.settings import resolve
-    from edge.steps.understand import run
+    """Show how a request is read: each field, its value, the words it came from, and whether both readings agree.
 
-    found = run(request, resolve(llm=llm).llm, accept=True)
+    With --batch and --json one line {id, config} is printed per request; a request that is refused has no config but
+    an error.
+    """
+    from edge.errors import BadRequest
+    from edge.settings import resolve
+
+    if (request is None) == (batch is None):
+        raise BadRequest("edge understand reads either one request or a --batch file", "Give one of the two.")
+    chosen = resolve(llm=llm).llm
+    if batch is not None:
+        _understand_batch(batch, chosen, as_json)
+        return
+    from edge.report import terminal
+    from edge.steps.understand import read
+
+    found = read(_text_of(str(request)), chosen)
     terminal.understood(found)
     if as_json:
         _print_json(found.config)
@@ -229,6 +252,38 @@ def main() -> None:
         for hint in getattr(error, "__notes__", ()):
             print(f"  {hint}", file=sys.stderr)
         sys.exit(code)
+
+
+def _text_of(request: str) -> str:
+    """The request itself, or what standard input holds."""
+    from llm_gguf.errors import NotTextError
+    from llm_gguf.understanding import MAX_CHARACTERS
+
+    if request != "-":
+        return request
+    try:
+        return sys.stdin.buffer.read(4 * MAX_CHARACTERS + 4).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotTextError("standard input is not UTF-8 text", "give the request as UTF-8 text") from error
+
+
+def _understand_batch(path: Path, llm: Path | None, as_json: bool) -> None:
+    import llm_gguf
+    from edge.report.progress import ProgressLine
+    from llm_gguf import batch
+
+    progress = ProgressLine()
+    rows = batch.rows(path.expanduser())
+    reader = llm_gguf.reading(llm)
+    refused = 0
+    for number, done in enumerate(batch.read(rows, reader), start=1):
+        progress.say(f"{number} of {len(rows)}")
+        if as_json:
+            error = {"error": done.refusal} if done.refusal else {}
+            _print_json({"id": done.row.id, "config": done.config, **error})
+        refused += bool(done.refusal)
+    progress.clear()
+    print(f"{len(rows)} requests read, {refused} refused", file=sys.stderr)
 
 
 def exit_code(error: Exception) -> Exit | None:

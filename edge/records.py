@@ -50,6 +50,7 @@ class Request:
     confidence: float
     config: dict[str, Any]
     spans: dict[str, str]  # field -> the words it came from
+    forced: int = 0  # how often the grammar overruled the language model
 
 
 @dataclass(frozen=True)

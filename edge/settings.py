@@ -24,7 +24,7 @@ class Settings:
 
     threads: int = 1  # of the model at run time: what a shared edge box can promise; measured and shipped alike
     train_threads: int = 0  # most that PyTorch may use in training, 0 for every core; the faster of 1 and this is taken
-    llm: Path | None = None  # another GGUF model for reading requests; None takes the one that ships with edge
+    llm: Path | None = None  # another GGUF model that reads requests, by path or by name; None takes edge's own
     seed: int = 0  # of split, search and training
 
 
@@ -73,9 +73,9 @@ def resolve(**flags: Any) -> Settings:
         if given is None:
             continue
         try:
-            values[setting.name] = _path(given) if setting.name == "llm" else _whole_number(given)
+            values[setting.name] = _model(given) if setting.name == "llm" else _whole_number(given)
         except (TypeError, ValueError):
-            kind = "the path of a file" if setting.name == "llm" else "a whole number"
+            kind = "a file or a name of `edge llm list`" if setting.name == "llm" else "a whole number"
             faults.append(f"{source}: {setting.name} is {given!r}, expected {kind}")
     faults += [
         f"{name} is {values[name]}, expected {least} to {most}"
@@ -94,10 +94,16 @@ def _whole_number(given: Any) -> int:
     return int(given)
 
 
-def _path(given: Any) -> Path:
-    if not str(given).strip():  # Path("") is the current folder
+def _model(given: Any) -> Path:
+    """The path of a model file; a bare word is the name of a pulled model."""
+    text = str(given).strip()
+    if not text:  # Path("") is the current folder
         raise ValueError
-    return Path(given).expanduser().resolve()
+    if os.sep in text or text.endswith(".gguf"):
+        return Path(text).expanduser().resolve()
+    from llm_gguf.library import store
+
+    return store.find(text)
 
 
 def _file() -> tuple[Path, dict[str, Any]]:

@@ -6,7 +6,7 @@ Importing this package loads neither llama.cpp nor torch; `understand` loads lla
 from llm_gguf.answer import Span
 from llm_gguf.combine import Disagreement
 from llm_gguf.config import RequestConfig, flops_count, parameters_count, speed_fps
-from llm_gguf.understanding import Understanding, understand, understand_with
+from llm_gguf.understanding import Understanding, reading, understand, understand_with
 
 __all__ = [
     "Disagreement",
@@ -15,6 +15,7 @@ __all__ = [
     "Understanding",
     "flops_count",
     "parameters_count",
+    "reading",
     "speed_fps",
     "understand",
     "understand_with",

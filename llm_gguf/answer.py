@@ -36,7 +36,20 @@ class Draft:
     engine: str = "none"
     engine_span: Span | None = None
     certainty: dict[int, float] = field(default_factory=dict)
-    """First character of every number -> the probability of its mark."""
+    """First character of every word -> the probability of what the model said of it; empty where it was not asked."""
+    device_certainty: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a language model read, and how sure it was."""
+
+    draft: Draft
+    task_probability: float
+    confidence: float
+    """The probability the model gives to its whole reading when no grammar constrains it."""
+    forced: int
+    """How often the grammar overruled the model's first choice."""
 
 
 def number_words(words: Sequence[Word], found: Sequence[Number]) -> dict[int, Number]:
@@ -48,8 +61,9 @@ def number_words(words: Sequence[Word], found: Sequence[Number]) -> dict[int, Nu
 def quantity(kind: str, number: Number, unit: str) -> Finding:
     """A pointed-at number with the unit label of the model, converted to the units of the configuration."""
     value, scale = number.value, number.scale
-    if kind == "speed" and unit == "per-minute":
-        return Finding("speed", number.amount / 60, "fps", number.start, number.tail)
+    if kind == "speed" and unit in ("per-minute", "per-hour"):
+        seconds = 60 if unit == "per-minute" else 3600
+        return Finding("speed", number.amount / seconds, "fps", number.start, number.tail)
     if kind == "speed":
         return Finding("speed", number.amount, unit, number.start, number.tail)
     sizes = {"K": 1e3, "M": 1e6, "B": 1e9, "plain": 1.0, "MFLOPs": 1e6, "GFLOPs": 1e9, "TFLOPs": 1e12}
@@ -67,9 +81,10 @@ def interpret(done: Completion, text: str, words: Sequence[Word], numbers: Mappi
         draft.task = _label(marks[-2])
     if marks[-1] != prompting.OUTSIDE:
         draft.gpu = _label(marks[-1])
+    draft.certainty = {word.start: p for word, p in zip(words, done.probabilities, strict=False)}
+    draft.device_certainty = done.probabilities[-1]
     for i, mark in enumerate(marks[: len(words)]):
         if mark in prompting.number_marks():
-            draft.certainty[numbers[i].start] = done.probabilities[i]
             _take_number(draft, _label(mark), mark.startswith("<metric="), numbers[i])
         elif mark not in (prompting.OUTSIDE, prompting.INSIDE):
             last = i

@@ -1,9 +1,11 @@
 """Puts the two readings together by one stated rule per field; every difference is listed, none is settled silently.
 
-- speed, flops, parameters: a value that the rules read explicitly wins; else the language model's, if it is sure of it
-  and the rules have not read the same number as something else.
+- speed, flops, parameters: a value that both read; of a number that both point at, the unit which the rules read; else
+  the language model's where it is sure (of the value, or that the number which the rules read is no wish); else what
+  the rules read explicitly.
 - metrics: per number; the rules' name wins where a name stands beside the number, else as above.
-- engine, device: only what is written (an engine's name may be misspelt); the model chooses between several.
+- engine, device: only what is written (an engine's name may be misspelt); the model chooses between several, and may
+  be sure that none of them is wished.
 - task: the model's, unless the text names exactly one other task outright ("instance segmentation").
 - class, model and data set names: the model's (they are spans of the text), but an item that the list
   of classes clearly holds is added, and a class far from that list is dropped.
@@ -14,10 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from llm_gguf import lists
+from llm_gguf import lists, numbers
 from llm_gguf.answer import Draft, Span
 from llm_gguf.config import RequestConfig
-from llm_gguf.reader import Finding, Reading, resembles
+from llm_gguf.reader import Finding, Reading, misspelt
 
 _SIZES = {
     "fps": 1.0, "ms": 1e-3, "s": 1.0, "MFLOPs": 1e6, "GFLOPs": 1e9, "TFLOPs": 1e12, "K": 1e3, "M": 1e6, "B": 1e9,
@@ -26,7 +28,7 @@ _SIZES = {
 
 
 SURE: Final = 0.9
-"""Probability from which a number is believed that only the language model understands."""
+"""Probability from which the language model is believed against the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Combiner:
 
     def __init__(self, text: str, draft: Draft, reading: Reading) -> None:
         self.text, self.draft, self.reading = text, draft, reading
+        self.numbers = numbers.find(text)
         self.out = Combined()
 
     def config(self) -> RequestConfig:
@@ -149,61 +152,86 @@ class Combiner:
         model = self.draft.quantities.get(kind)
         explicit = [f for f in self.reading.of(kind) if f.explicit]
         agreed = [f for f in self.reading.of(kind) if model is not None and same(f, model)]
-        chosen = agreed[0] if agreed else explicit[0] if explicit else model
-        if model is not None and chosen is model and not self._believed(model):
-            self._differ(path, _shown(model), "none", "reader")
-            chosen = None
-        others = [f for f in explicit if chosen is None or not same(f, chosen)]
-        if chosen is not None and not agreed:
-            self._differ(
-                path, _shown(model), _shown(explicit[0] if explicit else None), "reader" if explicit else "model"
-            )
-        for other in others:
-            self._differ(path, _shown(chosen), _shown(other), "model" if agreed else "reader")
+        same_number = [f for f in explicit if model is not None and f.start == model.start]
+        wished = [f for f in explicit if not self._denied(f)]
+        chosen = next(iter(agreed or same_number), None)
+        if chosen is None:
+            chosen = model if self._believed(model) else next(iter(wished), None)
+        rules = next((f for f in explicit if chosen is None or not same(f, chosen)), None)
+        if not agreed and (model is not None or explicit):
+            taken: Literal["model", "reader"] = "model" if chosen is model else "reader"
+            self._differ(path, _shown(model), _shown(explicit[0] if explicit else None), taken)
+        elif agreed and rules is not None:
+            self._differ(path, _shown(chosen), _shown(rules), "model")
         if chosen is None:
             return {"value": 0, "unit": "none"}
         self._note(path, chosen.start, chosen.end)
         return {"value": chosen.value, "unit": chosen.unit}
 
-    def _believed(self, model: Finding) -> bool:
+    def _sure(self, place: int) -> bool:
+        return self.draft.certainty.get(place, 0.0) >= SURE
+
+    def _believed(self, model: Finding | None) -> bool:
         """Whether a number that the rules did not read this way is the model's to decide."""
-        taken = any(
-            f.start <= model.start < f.end and f.explicit for f in self.reading.findings if f.field != model.field
-        )
-        return not taken and self.draft.certainty.get(model.start, 0.0) >= SURE
+        return model is not None and self._sure(model.start)
+
+    def _denied(self, rules: Finding) -> bool:
+        """Whether the model is sure that what the rules read is no wish of this kind."""
+        start = self._number_start(rules)
+        told = {f.start for f in (*self.draft.quantities.values(), *self.draft.metrics)}
+        return start not in told and self._sure(start)
+
+    def _number_start(self, finding: Finding) -> int:
+        """Where the number of a finding begins; a metric's finding may begin with its name."""
+        numbers = [n.start for n in self.numbers if finding.start <= n.start < finding.end]
+        return numbers[0] if numbers else finding.start
 
     def _metrics(self) -> list[Finding]:
-        rules = [f for f in self.reading.findings if f.field.startswith("metric.")]
-        chosen = list(rules)
+        found = [f for f in self.reading.findings if f.field.startswith("metric.")]
+        chosen = []
+        for finding in found:
+            if any(finding.start <= m.start < finding.end for m in self.draft.metrics):
+                chosen.append(finding)
+                continue
+            denied = self._denied(finding)
+            chosen += [] if denied else [finding]
+            self._differ("model.metrics", "none", _shown(finding), "model" if denied else "reader")
         for model in self.draft.metrics:
-            near = [f for f in rules if f.start <= model.start < f.end]
+            near = [f for f in found if f.start <= model.start < f.end]
             if not near:
                 believed = self._believed(model)
                 self._differ("model.metrics", _shown(model), "none", "model" if believed else "reader")
                 chosen += [model] if believed else []
             elif (near[0].field, near[0].value) != (model.field, model.value):
                 self._differ("model.metrics", _shown(model), _shown(near[0]), "reader")
-        for finding in rules:
-            if not any(finding.start <= m.start < finding.end for m in self.draft.metrics):
-                self._differ("model.metrics", "none", _shown(finding), "reader")
         return sorted(_distinct(chosen), key=lambda f: f.start)
 
     def _closed(self, path: str, kind: str, model: str) -> str:
+        """Engine or device: one of those that are written, if any."""
         written = {f.unit: f for f in self.reading.findings if f.field.startswith(f"{kind}.")}
         if not written:
             span = self.draft.engine_span
-            if kind == "engine" and span is not None and resembles(span.text, model):
+            if kind == "engine" and span is not None and model != "none" and misspelt(span.text, model):
                 self._differ(path, model, "none", "model")
                 self.out.spans[path] = span
                 return model
             if model != "none":
                 self._differ(path, model, "none", "reader")
             return "none"
+        if model == "none" and self._rejected(kind, list(written.values())):
+            self._differ(path, "none", " and ".join(written), "model")
+            return "none"
         chosen = model if model in written else next(iter(written))
         if chosen != model or len(written) > 1:
             self._differ(path, model, " and ".join(written), "model" if chosen == model else "reader")
         self._note(path, written[chosen].start, written[chosen].end)
         return chosen
+
+    def _rejected(self, kind: str, written: Sequence[Finding]) -> bool:
+        """Whether the model is sure that none of these is wished."""
+        if kind == "device":
+            return self.draft.device_certainty >= SURE
+        return all(self._sure(finding.start) for finding in written)
 
 
 def _distinct(findings: Sequence[Finding]) -> list[Finding]:

@@ -21,12 +21,20 @@ class NotTextError(RequestError):
     """The text holds control or undecodable characters: it looks like a file, not like a sentence."""
 
 
+class NotEnglishError(RequestError):
+    """The text is in another language than the one the readers know."""
+
+
 class NoVisionRequestError(RequestError):
     """Nothing in the text asks for a model that looks at pictures."""
 
 
 class NoObjectsError(RequestError):
     """Neither a class nor a data set is named, so nothing says what the model should tell apart."""
+
+
+class UnfinishedAnswerError(RequestError):
+    """The language model wrote on and on, or could not write a word of the request."""
 
 
 class ConflictError(RequestError):
@@ -43,3 +51,39 @@ class ModelFileError(Exception):
 
 class GrammarError(Exception):
     """A grammar that llama.cpp must never see: it would end the process."""
+
+
+class BatchFileError(Exception):
+    """A file of requests cannot be used: unreadable, not JSON lines, or without the answers that scoring needs."""
+
+    def __init__(self, fact: str, next_step: str) -> None:
+        super().__init__(fact)
+        self.add_note(next_step)
+
+
+class FetchError(Exception):
+    """A model could not be pulled or found; what arrived of it so far is kept wherever it can be continued."""
+
+    def __init__(self, fact: str, next_step: str) -> None:
+        super().__init__(fact)
+        self.add_note(next_step)
+
+
+class UnknownModelError(FetchError):
+    """What was named is neither a file nor a model that edge knows, or an address that cannot be pulled from."""
+
+
+class ServerError(FetchError):
+    """The server cannot be reached, refuses, or stops answering."""
+
+
+class WrongFileError(FetchError):
+    """What the server sends is not the file that was asked for: another size, another hash, or no GGUF at all."""
+
+
+class FetchBusyError(FetchError):
+    """Another process pulls the same model."""
+
+
+class FetchDiskError(FetchError):
+    """The disk is too small for the model, or cannot be written."""

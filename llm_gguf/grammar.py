@@ -8,12 +8,14 @@ recursion. Knows nothing about llama.cpp itself.
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from llm_gguf import prompting
 from llm_gguf.errors import GrammarError
 from llm_gguf.prompting import INSIDE, OUTSIDE, Word
 
-_BREAK = re.compile(r"[,;:!?|()•*\n\"]|\.(?:\s|$)|\s-\s")
+BREAK: Final = re.compile(r"[,;:!?|()•*\n\"]|\.(?:\s|$)|\s-\s")
+"""Between two words: no name reaches over it."""
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
@@ -56,20 +58,17 @@ class Grammar:
 
     def _ending(self) -> set[str]:
         """Rules that derive at least one finite text."""
-        return self._closure(lambda alternative, known: all(isinstance(s, str) or s.name in known for s in alternative))
+        return self._deriving(
+            lambda alternative, known: all(isinstance(s, str) or s.name in known for s in alternative)
+        )
 
     def _nullable(self) -> set[str]:
-        return self._closure(
+        return self._deriving(
             lambda alternative, known: all(isinstance(s, Rule) and s.name in known for s in alternative)
         )
 
-    def _closure(self, holds: Callable[[tuple[Symbol, ...], set[str]], bool]) -> set[str]:
-        known: set[str] = set()
-        while True:
-            new = {n for n, alts in self.rules.items() if n not in known and any(holds(a, known) for a in alts)}
-            if not new:
-                return known
-            known |= new
+    def _deriving(self, holds: Callable[[tuple[Symbol, ...], set[str]], bool]) -> set[str]:
+        return _closure(self.rules, lambda name, known: any(holds(a, known) for a in self.rules[name]))
 
     def _left_recursive(self) -> list[str]:
         nullable = self._nullable()
@@ -82,7 +81,21 @@ class Grammar:
                     first[name].add(symbol.name)
                     if symbol.name not in nullable:
                         break
-        return [name for name in self.rules if _reaches(first, name)]
+        harmless = _closure(first, lambda name, known: first[name] <= known)
+        return [name for name in self.rules if name not in harmless and _reaches(first, name)]
+
+
+def _closure(names: Mapping[str, object], holds: Callable[[str, set[str]], bool]) -> set[str]:
+    """The smallest set in which every name is that `holds` given the set."""
+    known: set[str] = set()
+    while True:
+        before = len(known)
+        # The rule of a word refers to that of the next word: from the back, one round settles all of them.
+        for name in reversed(list(names)):
+            if name not in known and holds(name, known):
+                known.add(name)
+        if len(known) == before:
+            return known
 
 
 def _reaches(first: Mapping[str, set[str]], origin: str) -> bool:
@@ -133,7 +146,7 @@ def build(text: str, words: Sequence[Word], number_words: Collection[int], *, ma
     }
     for i in range(count):
         free = Rule(f"word-{i + 1}")
-        joined = i + 1 < count and not _BREAK.search(text[words[i].end : words[i + 1].start])
+        joined = i + 1 < count and not BREAK.search(text[words[i].end : words[i + 1].start])
         named = Rule(f"name-{i + 1}") if joined else free
         rules[f"word-{i}"] = [[OUTSIDE, free], [Rule("begin"), named]]
         if i in number_words:

@@ -1,9 +1,9 @@
 """The language between the request and the small model: words in, one mark per word out.
 
-A prompt is the request in small letters with a sign behind every word (`detect<word> rust<word>`) and two questions
-at its end, one for the task and one for the device. The model never writes text: at every sign it names what the word
-before it is (`<outside>`, `<object>`, `<inside>`, `<unit=fps>`, ...), so that every name is a span of the request by
-construction and every number is read from the text by code. Knows nothing about llama.cpp, GBNF or the training.
+A prompt is the request in small letters and two questions at its end, one for the task and one for the device. The
+model never writes text: at the last token of every word it names what the word is (`<outside>`, `<object>`,
+`<inside>`, `<unit=fps>`, ...), so that every name is a span of the request by construction and every number is read
+from the text by code. Knows nothing about llama.cpp, GBNF or the training.
 """
 
 import re
@@ -34,7 +34,7 @@ METRICS: Final = (
     "AR",
     "PCK",
 )
-SPEED_UNITS: Final = ("fps", "ms", "s", "per-minute")
+SPEED_UNITS: Final = ("fps", "ms", "s", "per-minute", "per-hour")
 FLOPS_UNITS: Final = ("MFLOPs", "GFLOPs", "TFLOPs")
 PARAMETER_UNITS: Final = ("K", "M", "B", "plain")
 DEVICES: Final = ("cpu", "gpu")
@@ -42,8 +42,6 @@ ENGINES: Final = ("onnxruntime", "openvino", "ncnn", "tensorrt", "torchscript")
 
 CAPITAL: Final = "<up>"
 """In front of a word that is written with capitals."""
-WORD: Final = "<word>"
-"""Behind every word; here the model says what the word is."""
 ASK_TASK: Final = "<ask-task>"
 ASK_DEVICE: Final = "<ask-device>"
 
@@ -87,7 +85,7 @@ def device_marks() -> tuple[str, ...]:
 
 def structural_tokens() -> tuple[str, ...]:
     """Every token that is no text, each once."""
-    signs = (CAPITAL, WORD, ASK_TASK, ASK_DEVICE)
+    signs = (CAPITAL, ASK_TASK, ASK_DEVICE)
     return tuple(dict.fromkeys((*signs, *word_marks(), *task_marks(), *device_marks())))
 
 
@@ -108,15 +106,18 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model reads, piece by piece, and the words behind its word signs."""
+    """What the model reads, piece by piece, and the pieces at whose end it is asked."""
 
     pieces: tuple[str, ...]
+    asking: tuple[int, ...]
+    """Indices of pieces: one for every word, then the two questions."""
     words: tuple[Word, ...]
 
 
 def encode(text: str) -> Prompt:
     """Splits a request into pieces. Each piece is split into tokens by itself, so no token reaches over a limit."""
     pieces: list[str] = []
+    asking: list[int] = []
     words: list[Word] = []
     for match in _UNIT.finditer(text):
         if match.lastgroup == "line":
@@ -128,6 +129,8 @@ def encode(text: str) -> Prompt:
             continue
         if unit.lower() != unit:
             pieces.append(CAPITAL)
-        pieces += (" " + unit.lower(), WORD)
+        asking.append(len(pieces))
+        pieces.append(" " + unit.lower())
         words.append(Word(match.start(), match.end(), unit))
-    return Prompt((*pieces, ASK_TASK, ASK_DEVICE), tuple(words))
+    asking += (len(pieces), len(pieces) + 1)
+    return Prompt((*pieces, ASK_TASK, ASK_DEVICE), tuple(asking), tuple(words))

@@ -246,8 +246,18 @@ def _metric_number(text: str, name: re.Match[str], free: list[Number]) -> Number
     return None
 
 
-def resembles(written: str, engine: str) -> bool:
-    """Whether the words are the engine's name with a slip of the hand: tensort, open-vno."""
+def names(written: str, engine: str) -> bool:
+    """Whether the words are the engine's name, written right or nearly."""
+    return re.search(_ENGINE_WORDS[engine], written, _I) is not None or misspelt(written, engine)
+
+
+def misspelt(written: str, engine: str) -> bool:
+    """Whether the words are the engine's name with a slip of the hand: tensort, open-vno.
+
+    Not the name itself: where that is written and yet not found, it is denied ("not TensorRT").
+    """
+    if re.search(_ENGINE_WORDS[engine], written, _I):
+        return False
     plain = re.sub(r"[^a-z]", "", written.casefold())
     return difflib.SequenceMatcher(None, plain, engine).ratio() >= 0.8
 

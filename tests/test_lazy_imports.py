@@ -32,7 +32,10 @@ def test_help_takes_less_than_three_tenths_of_a_second() -> None:
     assert min(user_seconds_of_help() for _ in range(5)) < MOST_USER_S
 
 
-@pytest.mark.parametrize("command", ["", "produce", "understand", "verify", "run", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "produce", "understand", "verify", "run", "doctor", "llm", "llm list", "llm pull", "bench", "bench requests"],
+)
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = f"""
 import sys

@@ -42,8 +42,11 @@ def commands() -> str:
         _help(root, "edge"),
     ]
     for name, command in root.commands.items():
-        if not command.hidden:
-            parts.append(f"## edge {name}\n\n{_help(command, f'edge {name}')}")
+        if command.hidden:
+            continue
+        parts.append(f"## edge {name}\n\n{_help(command, f'edge {name}')}")
+        for sub, below in getattr(command, "commands", {}).items():
+            parts.append(f"### edge {name} {sub}\n\n{_help(below, f'edge {name} {sub}')}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.records import Choice, Gathered, Measured, Measurements, Request, Story, Timing, Verified
 from edge.report import words
 from edge.report.names import candidate_names, why_not
 from zoo.tasks import TASKS
+
+if TYPE_CHECKING:
+    from llm_gguf.library.catalogue import Entry
+
+UNKNOWN_SIZE = "unknown until pulled"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Reading:
     field: str
     value: str
     words: tuple[str, ...]
+    agreed: bool = True
+    """Whether language model and rules read the same."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,19 @@ class CandidateRow:
     sign: str
     chosen: bool
     why_not: str
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One language model that can be pulled."""
+
+    name: str
+    parameters: str
+    size: str
+    memory: str
+    licence: str
+    state: str
+    good_for: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +108,26 @@ def field_title(key: str) -> str:
     return known or _spaced(key.rsplit(".", 1)[-1])
 
 
+def model_rows(models: Iterable[Entry], there: Mapping[str, tuple[int, bool]]) -> list[ModelRow]:
+    """The models, and how far each is pulled: bytes and whether they are all, by name."""
+    rows = []
+    for model in models:
+        so_far, whole = there[model.name]
+        state = "pulled" if whole else f"{words.size(so_far)} so far" if so_far else "not pulled"
+        rows.append(
+            ModelRow(
+                model.name,
+                words.amount(model.parameters).replace("G", "B"),  # as language models are named
+                words.size(model.size_bytes) if model.size_bytes else UNKNOWN_SIZE,
+                words.size(model.memory_bytes()) if model.size_bytes else UNKNOWN_SIZE,
+                model.licence,
+                state,
+                model.good_for,
+            )
+        )
+    return rows
+
+
 def understood_rows(request: Request) -> list[Reading]:
     """Every field that was read; words that belong to no known field follow under their own name."""
     limits = request.limits
@@ -110,11 +150,13 @@ def understood_rows(request: Request) -> list[Reading]:
         )
         or "no target stated",
     }
+    doubted = {field_title(d.field) for d in request.disagreements}
     rows, used = [], set()
     for title, value in values.items():
         keys = [key for key in request.spans if _parts(key) & {*_FIELDS[title], *_target_names(request, title)}]
         used.update(keys)
-        rows.append(Reading(title, value, tuple(dict.fromkeys(request.spans[key] for key in keys))))
+        told = tuple(dict.fromkeys(request.spans[key] for key in keys))
+        rows.append(Reading(title, value, told, title not in doubted))
     rest = [key for key in request.spans if key not in used]
     return rows + [Reading(field_title(key), _configured(request.config, key), (request.spans[key],)) for key in rest]
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from edge.report.tables import ModelRow
+    from llm_gguf.batch import Benchmark
+
 ROOMY, NARROW = 100, 60
 """Columns: from ROOMY on sizes are shown too; below NARROW only what decides."""
 STEP_WIDTH = 11
@@ -26,9 +29,10 @@ VERDICT_STYLES = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "ERROR"
 def understood(request: Request, console: Console | None = None) -> None:
     """The request field by field, then, if there are any, the disagreements and the wishes nobody can check."""
     console = console or _stderr()
-    table = _table(console, "Understood", "field", "value", "from the words")
+    table = _table(console, "Understood", "field", "value", "from the words", "readings")
     for row in tables.understood_rows(request):
-        _row(table, row.field.lower(), row.value, "; ".join(row.words))
+        readings = ("agree" if row.agreed else "differ") if row.words or not row.agreed else ""
+        _row(table, row.field.lower(), row.value, "; ".join(row.words), readings, styles={"differ": "yellow"})
     console.print(table)
     if request.disagreements:
         lines(
@@ -37,8 +41,52 @@ def understood(request: Request, console: Console | None = None) -> None:
              for d in request.disagreements],
             console,
         )  # fmt: skip
+    overruled = f"; the grammar overruled it {request.forced} times" if request.forced else ""
+    _say(console, f"The language model is {request.confidence:.0%} sure of the whole reading{overruled}.")
     if request.unchecked:
         lines("Asked for, but nothing that can be checked:", request.unchecked, console)
+
+
+def benchmark(done: Benchmark, console: Console | None = None) -> None:
+    """Shares per key and per task of a scored file of requests, what was read wrong, and what it cost."""
+    console = console or _stderr()
+    score = done.score
+    keys = _table(console, f"{score.requests} requests", "key", "right")
+    for key, share in score.keys.items():
+        _row(keys, key, f"{share:.1%}")
+    tasks = _table(console, "By task", "task", "requests right")
+    for task, (right, count) in score.tasks.items():
+        _row(tasks, task, f"{right} of {count}")
+    total = _table(console, "In all", "rule", "share")
+    for rule, share in (
+        ("requests right, strict: all nine keys", score.request_level),
+        ("requests right, literal: as written in the gold", score.literal),
+        ("keys right", score.key_level),
+        ("requests with an invented wish", score.invented),
+        ("data sets right (not one of the nine)", score.dataset),
+    ):
+        _row(total, rule, f"{share:.1%}")
+    for table in (keys, tasks, total):
+        console.print(table)
+        console.print()
+    wrong = [f"{o.id}: {o.refusal or ', '.join(o.wrong)}" for o in done.outcomes if o.wrong]
+    if wrong:
+        lines("Read wrong:", wrong, console)
+    cost = f"{done.median_seconds:.2f} s a request (median), {done.slowest_seconds:.2f} s at most"
+    _say(console, f"{cost}, {done.peak_mib:.0f} MiB")
+
+
+def models(rows: Iterable[ModelRow], console: Console | None = None) -> None:
+    """The language models that can be pulled; on a narrow terminal only which, how large, and whether it is there."""
+    console = console or _stderr()
+    roomy, narrow = console.width >= ROOMY, console.width < NARROW
+    heads = ["model", *([] if narrow else ["parameters"]), "size", *([] if narrow else ["memory", "licence"]), "state"]
+    table = _table(console, "Language models", *heads, *(["good for"] if roomy else []))
+    for row in rows:
+        cells = [row.name, *([] if narrow else [row.parameters]), row.size]
+        cells += [*([] if narrow else [row.memory, row.licence]), row.state, *([row.good_for] if roomy else [])]
+        _row(table, *cells, styles={"pulled": "green"})
+    console.print(table)
 
 
 def candidates(measurements: Measurements, choice: Choice | None = None, console: Console | None = None) -> None:
@@ -113,8 +161,8 @@ def _table(console: Console, title: str, *heads: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
                   padding=(0, 1, 0, 0), show_edge=False, header_style="dim" if console.is_terminal else "")  # fmt: skip
     for head in heads:
-        number = head in ("parameters", "MACs", "median", "p90", "speed")
-        whole = number or head in ("model", "verdict", "result")
+        number = head in ("parameters", "MACs", "median", "p90", "speed", "size", "memory")
+        whole = number or head in ("model", "verdict", "result", "state")
         table.add_column(head, justify="right" if number else "left", no_wrap=whole, overflow="fold")
     return table
 

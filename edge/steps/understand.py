@@ -18,44 +18,21 @@ CHECKABLE = {
     "segmentation": {"miou", "iou", "mean iou"},
     "keypoint": {"pck", "pck@0.1"},
 }
-CPU_WORDS = {"none", "cpu"}
 
 
-def run(text: str, llm: Path | None, accept: bool) -> Request:
-    """Read a request.
-
-    Raises:
-        BadRequest: no request for a vision model, a task edge does not build, or two readings that differ and
-            `accept` is not given.
-        BackendMissing: the engine or device asked for is not here.
-    """
+def read(text: str, llm: Path | None) -> Request:
+    """Read a request, whether edge can serve it or not. Raises the errors of llm_gguf."""
     understood = llm_gguf.understand(text, model=llm)
     config = understood.config
-    task = config.model.task
-    if task not in TASKS:
-        raise BadRequest(f"the request asks for {task}, which edge cannot make yet", f"It makes: {', '.join(TASKS)}.")
-    if not config.data.object:
-        raise BadRequest("the request names nothing to look for", "Say what the model shall tell apart or find.")
-    disagreements = tuple(
-        Disagreement(d.field, str(d.model_reading), str(d.reader_reading)) for d in understood.disagreements
-    )
-    if disagreements and not accept:
-        raise BadRequest(
-            "the request can be read in two ways: "
-            + "; ".join(f"{d.field}: {d.model_reading} or {d.reader_reading}" for d in disagreements),
-            "Word it more plainly, or take the stated reading with --accept.",
-        )
-    engine = config.deploy.inference_engine
-    _refuse_foreign_device(config.deploy.gpu)
-    chosen = DEFAULT if engine == "none" else _engine(engine)
+    engine, device = config.deploy.inference_engine, config.deploy.gpu
     targets = tuple(MetricTarget(m.name, m.value) for m in config.model.metrics)
     return Request(
         text=text,
-        task=task,
+        task=config.model.task,
         objects=tuple(config.data.object),
-        engine=chosen,
+        engine=DEFAULT if engine == "none" else engine,
         engine_stated=engine != "none",
-        device="cpu",
+        device="cpu" if device == "none" else device,
         specific_model=None if config.model.specific_model == "none" else config.model.specific_model,
         limits=Limits(
             min_fps=llm_gguf.speed_fps(config),
@@ -63,21 +40,45 @@ def run(text: str, llm: Path | None, accept: bool) -> Request:
             max_flops=llm_gguf.flops_count(config),
         ),
         targets=targets,
-        unchecked=_unchecked(task, targets, config),
-        disagreements=disagreements,
+        unchecked=_unchecked(config.model.task, targets, config),
+        disagreements=tuple(
+            Disagreement(d.field, str(d.model_reading), str(d.reader_reading)) for d in understood.disagreements
+        ),
         confidence=understood.confidence,
         config=config.model_dump(mode="json"),
         spans={field: span.text for field, span in understood.spans.items()},
+        forced=understood.forced_tokens,
     )
 
 
-def _engine(name: str) -> str:
-    # the two packages never import each other, so an engine's name in a request is looked up here
-    return backend(name).name
+def run(text: str, llm: Path | None, accept: bool) -> Request:
+    """Read a request that edge is to serve.
+
+    Raises:
+        BadRequest: no request for a vision model, a task edge does not build, or two readings that differ and
+            `accept` is not given.
+        BackendMissing: the engine or device asked for is not here.
+    """
+    request = read(text, llm)
+    if request.task not in TASKS:
+        raise BadRequest(
+            f"the request asks for {request.task}, which edge cannot make yet", f"It makes: {', '.join(TASKS)}."
+        )
+    if not request.objects:
+        raise BadRequest("the request names nothing to look for", "Say what the model shall tell apart or find.")
+    if request.disagreements and not accept:
+        raise BadRequest(
+            "the request can be read in two ways: "
+            + "; ".join(f"{d.field}: {d.model_reading} or {d.reader_reading}" for d in request.disagreements),
+            "Word it more plainly, or take the stated reading with --accept.",
+        )
+    _refuse_foreign_device(request.device)
+    backend(request.engine)  # the two packages never import each other, so the engine of a request is looked up here
+    return request
 
 
 def _refuse_foreign_device(device: str) -> None:
-    if device.casefold() not in CPU_WORDS:
+    if device != "cpu":
         raise BackendMissing(
             f"the request is for {device}, and this version of edge measures and packs for the CPU only",
             "Leave the device out of the request, or ask for the CPU.",
@@ -85,7 +86,7 @@ def _refuse_foreign_device(device: str) -> None:
 
 
 def _unchecked(task: str, targets: tuple[MetricTarget, ...], config: Any) -> tuple[str, ...]:
-    wishes = [f"{t.name} of {t.value:g}" for t in targets if t.name.casefold() not in CHECKABLE[task]]
+    wishes = [f"{t.name} of {t.value:g}" for t in targets if t.name.casefold() not in CHECKABLE.get(task, ())]
     if config.data.specific_dataset != "none":
         wishes.append(f"data set {config.data.specific_dataset}: the data given is used")
     return tuple(wishes)

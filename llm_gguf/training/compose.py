@@ -1,404 +1,288 @@
-"""Composes one invented request: text, character spans, and what a careful reader should answer.
+"""Composes one request from the written material: text, character spans, and what a careful reader should answer.
 
-Spans are planted as marks inside the text while it is written and taken out at the end, so text and answer cannot
-drift apart. The file knows nothing about tokens or models.
+A written request is taken, its names and numbers are drawn anew, optional sentences go, others come. Spans are planted
+as marks inside the text while it is written and taken out at the end, so text and answer cannot drift apart. The file
+knows nothing about tokens or models.
 """
 
 import random
 import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
-from llm_gguf.training import phrases, words
-from llm_gguf.training.figures import figure, round_number, spell, unit_of
-from llm_gguf.training.marking import Sample, capital, expand, mark, outside_heads, unmark
+from llm_gguf.training import words
+from llm_gguf.training.corpus import CLASS_KINDS, UNITS, Block, Corpus, Slot, Theme, load, slots
+from llm_gguf.training.figures import redrawn, redrawn_share
+from llm_gguf.training.listing import Listing
+from llm_gguf.training.marking import Sample, capital, expand, mark, unmark
+from llm_gguf.training.noise import Noise
 
-# Words that the noise never replaces, since the answer hangs on them.
-_KEEP = frozenset(
-    [
-        "and",
-        "with",
-        "not",
-        "ignore",
-        "skip",
-        "without",
-        "classify",
-        "segment",
-        "detect",
-        "keypoints",
-        "pose",
-        "landmarks",
-        "instance",
-        "multi",
-        "label",
-        "fps",
-        "frames",
-        "per",
-        "second",
-        "million",
-        "billion",
-        "thousand",
-        "parameters",
-        "gpu",
-        "cpu",
-        "ncnn",
-        "openvino",
-        "onnxruntime",
-        "runtime",
-        "torchscript",
-        "tensorrt",
-        "accuracy",
-        "precision",
-        "recall",
-        "percent",
-        "mask",
-        "masks",
-        "pixel",
-        "box",
-        "boxes",
-        "under",
-        "below",
-        "least",
-        "most",
-        "than",
-        "images",
-        "pictures",
-        "seconds",
-        "milliseconds",
-        "only",
-        "one",
-        "model",
-        "network",
-        "detector",
-        "individual",
-        "every",
-        "each",
-    ]
-)
+METRIC_TOPIC: Final = {
+    "classification": "classification",
+    "multilabel-classification": "multilabel",
+    "detection": "detection",
+    "segmentation": "segmentation",
+    "instance-segmentation": "instance",
+    "keypoint": "keypoint",
+}
+_CONSTRAINTS: Final = ("speed", "flops", "parameters", "metric", "cpu", "gpu", "engine", "model", "data")
+_WEIGHTS: Final = (4, 3, 4, 4, 2, 2, 4, 3, 1)
+
+
+@dataclass
+class _Request:
+    """What is known of the request being written."""
+
+    task: str
+    theme: Theme
+    device: str = "none"
+    classes: list[str] = field(default_factory=list)
+    stated: set[str] = field(default_factory=set)
+    """Constraints that stand in the text already."""
 
 
 class Composer:
-    """Draws one request after another from a seeded generator."""
+    """Draws one request after another from a seeded generator; `wordnet` is the folder of its database files."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, wordnet: Path | None = None, corpus: Corpus | None = None) -> None:
         self.rng = random.Random(seed)
+        self.corpus = corpus or load()
+        stock = words.wordnet(wordnet) if wordnet else None
+        self.names = words.Names(self.rng, self.corpus.themes, self.corpus.plurals, stock)
+        self.noise = Noise(self.rng, self.names)
 
-    # -- slots -----------------------------------------------------------------------------------------------------
-    def fill(self, pattern: str, **slots: str) -> str:
-        text = expand(self.rng, pattern)
-        return re.sub(r"\{(\w)\}", lambda m: self._slot(m.group(1), slots), text)
-
-    def _slot(self, name: str, slots: dict[str, str]) -> str:
-        if name in slots:
-            return slots[name]
-        rng = self.rng
-        if name == "P":
-            return (
-                rng.choice(("", *words.PLACES))
-                if rng.random() < 0.6
-                else rng.choice(
-                    (
-                        f"in {words.pseudo(rng)} {rng.choice(('images', 'pictures', 'photos', 'video', 'scans'))}",
-                        f"on the {words.pseudo(rng)}",
-                        f"at the {rng.choice(rng.choice(words.THEMES)[1])}",
-                        "",
-                        "",
-                        f"in {rng.choice(('images', 'pictures', 'video', 'shots'))} of the {self._any_thing()}",
-                        f"near {rng.choice(('a', 'the', 'our'))} {self._any_thing()}",
-                        f"{rng.choice(words.PLACES)} {rng.choice(words.PLACES)}",
-                        f"at our {words.pseudo(rng)} {rng.choice(('station', 'plant', 'farm', 'office', 'site'))}",
-                    )
-                )
-            )
-        if name == "W":
-            return rng.choice(words.PEOPLE)
-        if name == "n":
-            return figure(rng, round_number(rng, 2, rng.choice((12, 100, 5000))), 0.3)
-        if name == "C":
-            return words.common(rng)
-        if name == "v":
-            return rng.choice(words.VERBS) if rng.random() < 0.8 else words.pseudo(rng)
-        if name == "a":
-            return rng.choice(words.ADVERBS)
-        if name == "T":
-            return words.thing(rng, rng.choice(words.THEMES)[1])
-        if name == "K":
-            return self.listing([rng.choice(words.PARTS) for _ in range(rng.randint(2, 6))], modify=False)
-        raise KeyError(name)
-
-    def _any_thing(self) -> str:
-        return self.rng.choice(self.rng.choice(words.THEMES)[1])
-
-    # -- objects ---------------------------------------------------------------------------------------------------
-    def objects(self, task: str, theme: tuple[str, ...]) -> list[str]:
-        rng = self.rng
-        if task == "keypoint":
-            pick = rng.random()
-            subject = rng.choice(words.SUBJECTS)
-            if pick < 0.25:
-                subject = rng.choice(words.ADJECTIVES) + " " + subject
-            elif pick < 0.6:
-                subject = words.thing(rng, theme)
-                subject = words.plural(subject) if rng.random() < 0.5 else subject
-            return [subject] if rng.random() < 0.93 else [subject, rng.choice(words.SUBJECTS)]
-        if task == "classification" and rng.random() < 0.3:
-            states = list(rng.choice(words.STATES))
-            if rng.random() < 0.3:
-                noun = words.thing(rng, theme)
-                states = [f"{s} {noun}" if rng.random() < 0.9 else s for s in states]
-            return states
-        low = 2 if task in ("classification", "multilabel-classification") else 1
-        count = rng.choice((low, 2, 2, 3, 3, 3, 4, 4, 5, 6)) if rng.random() < 0.9 else rng.randint(5, 12)
-        many = rng.random() < (0.55 if task not in ("classification",) else 0.15)
-        names: list[str] = []
-        while len(names) < count:
-            name = words.thing(rng, theme)
-            if many and rng.random() < 0.95 and "_" not in name and not name.isupper():
-                name = words.plural(name)
-            if name.lower() not in [n.lower() for n in names]:
-                names.append(name)
-        if rng.random() < 0.12:
-            names[-1] = rng.choice(("other", "background", "none", "anything else", "nothing", "unknown", "others"))
-        return names
-
-    def listing(self, names: list[str], *, modify: bool, kind: str = "") -> str:
-        """The names in one of many list styles, marked as `kind` if that is not empty."""
-        rng = self.rng
-        quote = rng.choice(("'", '"')) if rng.random() < 0.06 else ""
-        article = rng.choice(("a ", "the ", "any ", "every ", "each ", "all ", "some ")) if rng.random() < 0.14 else ""
-        if article == "a " and names[0][:1].lower() in "aeiou":
-            article = "an "
-        capital = rng.random() < 0.05
-        upper = rng.random() < 0.02
-        items = []
-        for name in names:
-            shown = name.capitalize() if capital else name.upper() if upper else name
-            shown = mark(kind, "", shown) if kind else shown
-            item = f"{quote}{shown}{quote}" if quote else article + shown
-            if modify and rng.random() < 0.07:
-                item += " " + rng.choice(words.MODIFIERS)
-            elif modify and rng.random() < 0.03:
-                aside = ("also " + words.pseudo(rng), words.pseudo(rng), "any size", "rare", words.code(rng))
-                item += f" ({rng.choice(aside)})"
-            items.append(item)
-        if modify and rng.random() < 0.15:
-            items[-1] += " " + rng.choice(words.MODIFIERS)
-        return self._join(items)
-
-    def _join(self, items: list[str]) -> str:
-        rng = self.rng
-        if len(items) == 1:
-            return items[0]
-        last = rng.choice((" and ", " and ", " and ", " or ", " or ", ", and ", ", or ", " & ", " as well as "))
-        pick = rng.random()
-        if pick < 0.74:
-            head = rng.choice(("either ", "both ", "")) if len(items) == 2 and rng.random() < 0.15 else ""
-            return head + ", ".join(items[:-1]) + last + items[-1]
-        if pick < 0.84:
-            return rng.choice((", ", ",", "; ", " / ", "/", " | ", ", ")).join(items)
-        if pick < 0.90:
-            return rng.choice((" or ", " and ", " vs ", " versus ", " and ")).join(items)
-        if pick < 0.95:
-            bullet = rng.choice(("- ", "* ", "• "))
-            return "\n" + "\n".join(bullet + item for item in items) + "\n"
-        style = rng.choice(("{}) ", "{}. ", "({}) "))
-        return rng.choice(("\n", " ")).join(style.format(i + 1) + item for i, item in enumerate(items))
-
-    # -- constraints -----------------------------------------------------------------------------------------------
-    def quantity(self, kind: str, pattern: str) -> str:
-        """Fills {V} with a marked number that fits the unit which the expanded pattern names."""
-        rng = self.rng
-        text = expand(rng, pattern)
-        unit, low, high = unit_of(kind, text)
-        if unit == "plain":
-            whole = rng.choice((round(round_number(rng, 1, 900)) * 1000, round(round_number(rng, 1, 60)) * 1_000_000))
-            shown = rng.choice((f"{whole:,}", str(whole), f"{whole:,}".replace(",", " ")))
-        elif kind == "parameters" and unit == "M" and rng.random() < 0.05:
-            shown, text = rng.choice(("half a million", "one and a half million", "a million", "two million")), text
-            text = re.sub(r"\{V\}[ ]?(million|mio|mln|M\b)", "{V}", text)
-        else:
-            number = round_number(rng, low, high)
-            if unit == "s" and rng.random() < 0.6:
-                number = rng.choice((0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.05, 0.02, 1, 2, 1.5, 3))
-            elif unit in ("M", "GFLOPs") and rng.random() < 0.25:
-                number = round(rng.random() * 9 + 0.2, 1)
-            shown = figure(rng, number)
-            if unit == "s" and number == 0.5 and rng.random() < 0.4:
-                shown, text = (
-                    "half a",
-                    text.replace("seconds", "second").replace(" s ", " second ").replace(" sec", " second"),
-                )
-            elif unit == "s" and number == 1 and rng.random() < 0.3:
-                shown, text = "a", text.replace("seconds", "second")
-        return text.replace("{V}", mark(kind, unit, shown))
-
-    def metric(self, task: str, *, inline: bool) -> str:
-        rng = self.rng
-        table = phrases.METRICS[task]
-        name = rng.choice(list(table)) if rng.random() < 0.6 else next(iter(table))
-        shown = rng.choice(table[name])
-        value = rng.choice((50, 60, 70, 75, 80, 85, 90, 95, rng.randint(20, 99), rng.randint(30, 99), 99))
-        style = rng.random()
-        if style < 0.55:
-            number = mark("metric", name, str(value) if rng.random() < 0.93 else f"{value}.5") + rng.choice(
-                ("%", "%", " %", " percent", " per cent")
-            )
-        elif style < 0.6 and (spelled := spell(value)):
-            number = mark("metric", name, spelled) + " percent"
-        else:
-            number = mark("metric", name, f"{value / 100:g}" if rng.random() < 0.85 else f"{value / 100:.3f}")
-        pattern = rng.choice(phrases.METRIC_INLINE if inline else phrases.METRIC_SENTENCE)
-        return self.fill(pattern, A=shown, V=number)
-
-    def constraint(self, sample: Sample, kind: str, *, inline: bool) -> str:
-        rng = self.rng
-        if kind == "metric":
-            return self.metric(sample.task, inline=inline)
-        if kind in ("speed", "flops", "parameters"):
-            table = {
-                "speed": (phrases.SPEED_INLINE, phrases.SPEED_SENTENCE),
-                "flops": (phrases.FLOPS_INLINE, phrases.FLOPS_SENTENCE),
-                "parameters": (phrases.PARAMS_INLINE, phrases.PARAMS_SENTENCE),
-            }[kind]
-            return self.quantity(kind, rng.choice(table[0 if inline else 1]))
-        if kind == "gpu":
-            sample.gpu = rng.choice(("gpu", "cpu"))
-            return self.fill(rng.choice((phrases.GPU_INLINE if inline else phrases.GPU_SENTENCE)[sample.gpu]))
-        if kind == "engine":
-            sample.engine = rng.choice(list(phrases.ENGINE_NAMES))
-            shown = mark("engine", sample.engine, rng.choice(phrases.ENGINE_NAMES[sample.engine]))
-            return self.fill(rng.choice(phrases.ENGINE_INLINE if inline else phrases.ENGINE_SENTENCE), E=shown)
-        if kind == "model":
-            return self.fill(
-                rng.choice(phrases.MODEL_INLINE if inline else phrases.MODEL_SENTENCE),
-                M=mark("model", "", words.model_name(rng)),
-            )
-        return self.fill(
-            rng.choice(phrases.DATA_INLINE if inline else phrases.DATA_SENTENCE),
-            D=mark("dataset", "", words.dataset_name(rng)),
-        )
-
-    # -- the whole request -----------------------------------------------------------------------------------------
     def request(self) -> Sample:
         rng = self.rng
+        if rng.random() < 0.05:
+            return self._not_vision()
+        task = rng.choice(tuple(METRIC_TOPIC))
+        bare = rng.random() < 0.15
+        block = rng.choice((self.corpus.patterns if bare else self.corpus.blocks)[task])
+        request = _Request(task, rng.choice(self.corpus.themes), block.device)
+        lines = self._written(block, request)
+        lines = self._more_constraints(lines, request)
+        lines = self._surroundings(lines, request)
         if rng.random() < 0.04:
-            return self.not_vision()
-        task = rng.choice(tuple(phrases.ASKS))
-        sample = Sample("", task)
-        scenario, theme = rng.choice(words.THEMES)
-        if rng.random() < 0.35:
-            scenario = words.pseudo(rng) + " " + rng.choice(scenario.split())
-        by_dataset = rng.random() < 0.03
-        if by_dataset:
-            ask = self.fill(phrases.ASK_BY_DATASET[task]) + " " + self.constraint(sample, "dataset", inline=True)
-        else:
-            ask = self._ask(sample, theme, scenario)
-        kinds = [
-            k
-            for k, p in (
-                ("speed", 0.42),
-                ("parameters", 0.3),
-                ("flops", 0.22),
-                ("metric", 0.42),
-                ("gpu", 0.34),
-                ("engine", 0.38),
-                ("model", 0.34),
-                ("dataset", 0.14),
-            )
-            if rng.random() < p and not (by_dataset and k == "dataset")
-        ]
-        if rng.random() < 0.06:
-            kinds.append("metric")
-        rng.shuffle(kinds)
-        inline = [k for k in kinds if rng.random() < 0.45]
-        ask += self._tail([self.constraint(sample, k, inline=True) for k in inline])
-        sentences = self._sentences([self.constraint(sample, k, inline=False) for k in kinds if k not in inline])
-        before = [self.fill(rng.choice(phrases.OPENINGS), S=scenario)] if rng.random() < 0.42 else []
-        after = [self.fill(rng.choice(phrases.CLOSINGS)) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
-        parts = [*before, ask, *sentences]
-        for _ in range(rng.choice((0, 0, 1, 1, 2))):
-            parts.insert(rng.randint(0, len(parts)), self.fill(rng.choice(phrases.CHATTER)))
-        for extra in after:
-            parts.insert(rng.randint(1, len(parts)) if rng.random() < 0.5 else len(parts), extra)
-        if rng.random() < 0.08:
-            rng.shuffle(parts)
-        text = self._punctuate(parts)
-        sample.text, sample.marks = unmark(self._noise(text))
+            rng.shuffle(lines)
+        sample = Sample("", task, request.device)
+        sample.text, sample.marks = unmark(self.noise(self._joined(lines)))
         return sample
 
-    def not_vision(self) -> Sample:
+    def _not_vision(self) -> Sample:
         """A text without any vision request in it."""
-        count = self.rng.choice((1, 1, 1, 2))
-        text = self._punctuate([self.fill(self.rng.choice(phrases.NOT_VISION)) for _ in range(count)])
-        return Sample(self._noise(text), "none")
-
-    def _ask(self, sample: Sample, theme: tuple[str, ...], scenario: str) -> str:
         rng = self.rng
-        names = self.objects(sample.task, theme)
-        while True:
-            pattern = expand(rng, rng.choice(phrases.ASKS[sample.task]))
-            if not (len(names) > 1 and re.search(r"\b(each|a|every|any) \{O\}", pattern)) or rng.random() < 0.2:
-                break
-        listed = self.listing(names, modify=True, kind="object")
-        return self.fill(pattern, O=listed, S=scenario, N=figure(rng, len(names), 0.6))
+        request = _Request("none", rng.choice(self.corpus.themes))
+        texts = [self.fill(rng.choice(self.corpus.not_vision), request)]
+        if rng.random() < 0.3:
+            texts.insert(rng.randint(0, 1), self._context(request))
+        text, marks = unmark(self.noise(self._joined(texts)))
+        return Sample(text, "none", marks=marks)
 
-    def _tail(self, tails: list[str]) -> str:
-        rng = self.rng
-        text = ""
-        for i, tail in enumerate(tails):
-            glue = rng.choice((", ", " ", ", ", " and ", "; ", ". ", " - ", " (")) if i or rng.random() < 0.6 else " "
-            text += glue + tail + (")" if glue == " (" else "")
-        return text
+    # -- sentences -------------------------------------------------------------------------------------------------
+    def _written(self, block: Block, request: _Request) -> list[str]:
+        """The lines of the block with their slots filled; some optional ones are left out."""
+        keep = self.rng.random() < 0.4
+        lines = []
+        for line in block.lines:
+            if line.optional and not keep and self.rng.random() < 0.5:
+                continue
+            if line.device != "none":
+                if request.device not in ("none", line.device):
+                    continue
+                request.device = line.device
+            lines.append(self.fill(line.text, request))
+        return lines
 
-    def _sentences(self, constraints: list[str]) -> list[str]:
-        """Some constraints stand alone, some are joined by 'and' or a semicolon."""
+    def _more_constraints(self, lines: list[str], request: _Request) -> list[str]:
+        """Adds constraints that the request does not state yet, as sentences or behind one of its sentences."""
         rng = self.rng
-        out: list[str] = []
-        for text in constraints:
-            if out and rng.random() < 0.25:
-                out[-1] += rng.choice((" and ", "; ", ", ", ", and ", " - ")) + text[:1].lower() + text[1:]
+        for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+            kind = rng.choices(_CONSTRAINTS, _WEIGHTS)[0]
+            inline = rng.random() < 0.3
+            key = f"metric {METRIC_TOPIC[request.task]}" if kind == "metric" else kind
+            table = self.corpus.phrases if inline else self.corpus.sentences
+            keys = [k for k in table if key in k.split("+") and self._free(k.split("+"), request)]
+            if not keys:
+                continue
+            chosen = rng.choice((key if key in keys else keys[0], rng.choice(keys)))
+            text = self.fill(rng.choice(table[chosen]), request)
+            for part in chosen.split("+"):
+                request.stated.add(part.split(" ")[0])
+                if part in ("cpu", "gpu"):
+                    request.device = part
+            if inline:
+                self._append(lines, text)
             else:
-                out.append(text)
-        return out
+                self._insert(lines, text)
+        return lines
 
-    def _punctuate(self, parts: list[str]) -> str:
-        rng = self.rng
-        glue = rng.choice(("\n", "\n- ", "; ", ", ", " / ")) if rng.random() < 0.14 else " "
-        out = ""
+    @staticmethod
+    def _free(parts: list[str], request: _Request) -> bool:
         for part in parts:
-            body = re.sub(r" +", " ", part).strip(" ")
-            body = re.sub(r" ([,.;:!?])", r"\1", body)
-            if glue in (" ", "\n") and rng.random() < 0.93:
-                body = capital(body)
-            if glue == " " and not body.endswith((".", "!", "?", "\n", ",")):
-                body += rng.choice((".", ".", ".", ".", "!", "")) if rng.random() < 0.97 else " "
-            out += (glue if out and not out.endswith("\n") else "") + body
-        return out.strip()
+            topic = part.split(" ")
+            if topic[0] in request.stated or (part in ("cpu", "gpu") and request.device != "none"):
+                return False
+            if len(topic) > 1 and topic[1] != METRIC_TOPIC[request.task]:
+                return False
+        return True
 
-    def _noise(self, text: str) -> str:
-        """Whole-text case changes and typing slips; marks stay where they are."""
+    def _append(self, lines: list[str], phrase: str) -> None:
+        """Puts a phrase in front of the full stop of a line."""
+        at = self.rng.randrange(len(lines))
+        found = re.search(r"[.!?]?\s*$", lines[at])
+        cut = found.start() if found else len(lines[at])
+        glue = "" if phrase.startswith((",", ";")) else self.rng.choice((" ", " ", ", "))
+        lines[at] = lines[at][:cut] + glue + phrase + lines[at][cut:]
+
+    def _insert(self, lines: list[str], text: str) -> None:
         rng = self.rng
-        pick = rng.random()
-        if pick < 0.08:
-            text = outside_heads(text, str.lower)
-        elif pick < 0.11:
-            text = outside_heads(text, str.upper)
-        if rng.random() < 0.25:
-            rate = rng.choice((0.02, 0.04, 0.08))
-            text = re.sub(
-                r"(?<![\x01:\w])[a-z]{4,}(?![\w:\x02])",
-                lambda m: self._slip(m.group()) if rng.random() < rate else m.group(),
-                text,
+        note = not any(line.rstrip().endswith((".", "?", "!")) for line in lines)
+        if note:
+            lines[-1] = lines[-1].rstrip(" ,;")
+            lines.append(rng.choice((", ", "; ", ", ", ". ", "\n")) + text)
+            return
+        if not text.endswith((".", "!", "?", "\n")):
+            text += rng.choice((".", ".", ".", ".", "!", ""))
+        lines.insert(rng.randint(1, len(lines)) if rng.random() < 0.8 else 0, capital(text))
+
+    def _surroundings(self, lines: list[str], request: _Request) -> list[str]:
+        """Context, things to ignore and figures that are no requirements."""
+        rng = self.rng
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+            pick = rng.random()
+            if pick < 0.25:
+                text = self.fill(rng.choice(self.corpus.traps), request)
+            elif pick < 0.37:
+                text = self.fill(rng.choice(self.corpus.ignore), request)
+            else:
+                text = self._context(request)
+            if not text.endswith((".", "!", "?", "\n", ",")):
+                text += "."
+            lines.insert(0 if rng.random() < 0.5 else rng.randint(0, len(lines)), capital(text))
+        return lines
+
+    def _context(self, request: _Request) -> str:
+        stock = self.names.stock
+        if stock is not None and self.rng.random() < 0.3:
+            return self.rng.choice(stock.examples)
+        return self.fill(self.rng.choice(self.corpus.context), request)
+
+    # -- slots -----------------------------------------------------------------------------------------------------
+    def fill(self, pattern: str, request: _Request) -> str:
+        """A line with its choices made and its slots filled."""
+        text = expand(self.rng, self._plain_count(pattern)).replace("\\n", "\n")
+        out, end = [], 0
+        for found, slot in slots(text):
+            out.append(text[end : found.start()])
+            out.append(self._slot(slot, request, before="".join(out), after=text[found.end() :]))
+            end = found.end()
+        return "".join([*out, text[end:]]).strip(" ")
+
+    def _plain_count(self, pattern: str) -> str:
+        """Now and then a number of millions is written out: 2,500,000."""
+        if self.rng.random() > 0.1:
+            return pattern
+        return re.sub(r"\{M:\d+\}(?: million\b| ?M\b(?! ?[pw]\w* million))", "{count: 0}", pattern, count=1)
+
+    def _slot(self, slot: Slot, request: _Request, *, before: str, after: str) -> str:
+        rng, kind = self.rng, slot.kind
+        if not slot.body and kind != "O":
+            return self._plain(kind, request)
+        if kind in CLASS_KINDS:
+            return self._classes(slot, request, before, after)
+        if kind == "p":
+            parts = slot.items
+            if rng.random() < 0.6:
+                count = max(1, len(parts) + rng.choice((-1, 0, 0, 1, 2))) if len(parts) > 1 else 1
+                parts = self.names.list("p", count, request.theme)
+            return Listing(rng, slot.hints, before=before, after=after).write(parts)
+        if kind in ("x", "xs"):
+            return self._thing(slot, request)
+        if kind in UNITS:
+            request.stated.add(UNITS[kind][0])
+            number = slot.body if rng.random() < 0.25 else redrawn(rng, kind, slot.body)
+            return mark(*UNITS[kind], number)
+        if kind == "count":
+            amount = rng.choice((rng.randint(1, 900) * 1000, rng.randint(1, 60) * 1_000_000))
+            request.stated.add("parameters")
+            return mark(
+                "parameters", "plain", rng.choice((f"{amount:,}", str(amount), f"{amount:,}".replace(",", " ")))
             )
+        return self._named(slot, request)
+
+    def _named(self, slot: Slot, request: _Request) -> str:
+        rng, kind = self.rng, slot.kind
+        keep = rng.random() < 0.3
+        if kind == "m":
+            request.stated.add("metric")
+            return mark("metric", slot.hints[0], slot.body if keep else redrawn_share(rng, slot.body))
+        if kind == "engine":
+            request.stated.add("engine")
+            return mark("engine", slot.hints[0], slot.body)
+        if kind == "model":
+            request.stated.add("model")
+            return mark("model", "", slot.body if keep else words.model_name(rng))
+        if kind == "data":
+            request.stated.add("data")
+            return mark("dataset", "", slot.body if keep else words.dataset_name(rng))
+        return slot.body if keep else redrawn(rng, "n", slot.body)
+
+    def _plain(self, kind: str, request: _Request) -> str:
+        """Slots of the bare patterns: P a place, S the theme, W who asks, N a number of classes."""
+        rng = self.rng
+        if kind == "P":
+            return rng.choice(("", rng.choice(request.theme.where), rng.choice(rng.choice(self.corpus.themes).where)))
+        return {"S": request.theme.name, "W": rng.choice(request.theme.who), "N": str(rng.randint(2, 9))}[kind]
+
+    def _thing(self, slot: Slot, request: _Request) -> str:
+        """A name that is no class of this request."""
+        rng = self.rng
+        name = slot.body
         if rng.random() < 0.6:
-            rate = rng.choice((0.04, 0.1, 0.2, 0.35))
-            text = re.sub(
-                r"(?<= )[a-z]{4,}(?=[ .,])",
-                lambda m: words.common(rng) if rng.random() < rate and m.group() not in _KEEP else m.group(),
-                text,
-            )
+            name = self.names.list("T", 1, request.theme)[0]
+            if slot.kind == "xs":
+                name = self.names.plural(name)
+        clash = any(name.casefold() in c.casefold() or c.casefold() in name.casefold() for c in request.classes)
+        return words.pseudo(rng) if clash else name
+
+    def _classes(self, slot: Slot, request: _Request, before: str, after: str) -> str:
+        rng = self.rng
+        if slot.kind == "O":
+            names = self.names.list("O", rng.choice((1, 2, 2, 3, 3, 4, 5, 6)), request.theme)
+            if rng.random() < 0.4:
+                names = [self.names.plural(name) for name in names]
+        elif rng.random() < 0.3:
+            names = slot.items
+        else:
+            names = self.names.list(slot.kind, self._count(slot), request.theme)
+            if slot.kind in ("Ts", "Bs"):
+                names = [self.names.plural(name) for name in names]
+        request.classes += names
+        text = Listing(rng, slot.hints, before=before, after=after).write(names, "object")
+        if rng.random() < 0.07 and not after.startswith((" on", " in", " at")) and "\n" not in text:
+            text += " " + rng.choice(request.theme.where)
         return text
 
-    def _slip(self, word: str) -> str:
-        i = self.rng.randrange(len(word) - 1)
-        return self.rng.choice(
-            (word[:i] + word[i + 1] + word[i] + word[i + 2 :], word[:i] + word[i + 1 :], word[:i] + word[i] + word[i:])
-        )
+    def _count(self, slot: Slot) -> int:
+        rng, written = self.rng, len(slot.items)
+        if "one" in slot.hints:
+            return 1
+        if written == 1 and "two" not in slot.hints:
+            return 1 if slot.hints or rng.random() < 0.8 else rng.choice((2, 3))
+        low = 2 if slot.kind in ("S", "G") or slot.hints else 1
+        return max(2, low, written + rng.choice((-1, 0, 0, 0, 1, 2, 4)))
+
+    def _joined(self, lines: list[str]) -> str:
+        """The lines as one text; only what the lines themselves break is broken."""
+        glue = self.rng.choice((" ", " ", " ", " ", " ", " ", " ", " ", "\n", "\n\n"))
+        out = ""
+        for line in lines:
+            body = re.sub(r" +", " ", line)
+            body = re.sub(r" ([,.;:!?])", r"\1", body)
+            body = re.sub(r"\n +", "\n", body).strip(" ")
+            if not body:
+                continue
+            joined = not out or out.endswith("\n") or body.startswith((",", ";", ".", "\n"))
+            out += ("" if joined else glue) + body
+        return out.strip()

@@ -13,7 +13,8 @@ import numpy
 import torch
 from tokenizers import Tokenizer
 
-from llm_gguf.engine import PROMPT_LANGUAGE
+from llm_gguf import llama
+from llm_gguf.engine import ATTENTION_KEY, CAUSAL, LANGUAGE_KEY, PROMPT_LANGUAGE
 from llm_gguf.prompting import encode
 from llm_gguf.training.generate import samples
 from llm_gguf.training.model import Shape
@@ -52,7 +53,8 @@ def write(path: Path, weights: dict[str, numpy.ndarray], shape: Shape, tokenizer
     """A float32 GGUF of architecture llama with the tokenizer inside."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(NAME)
-    writer.add_string("edge.prompt_language", PROMPT_LANGUAGE)
+    writer.add_string(LANGUAGE_KEY, PROMPT_LANGUAGE)
+    writer.add_string(ATTENTION_KEY, CAUSAL if shape.causal else "both")
     writer.add_context_length(2048)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
@@ -83,8 +85,7 @@ def write(path: Path, weights: dict[str, numpy.ndarray], shape: Shape, tokenizer
 
 
 def quantize(source: Path, target: Path, kind: str) -> None:
-    import llama_cpp
-
+    llama_cpp = llama.library()  # with its log caught
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
     settings.nthread = 1
@@ -100,7 +101,7 @@ def check_tokens(path: Path, tokenizer: Tokenizer, count: int = 500) -> int:
     differing = 0
     for sample in samples(count, 4242):
         prompt = encode(sample.text)
-        differing += engine.tokens(prompt.pieces) != [i for p in prompt.pieces for i in tokenizer.encode(p).ids]
+        differing += engine.tokens(prompt) != [i for p in prompt.pieces for i in tokenizer.encode(p).ids]
     return differing
 
 
@@ -113,7 +114,7 @@ def main() -> None:
     args = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(args.tokenizer))
     state = torch.load(args.checkpoint, weights_only=True)
-    shape = Shape(vocabulary=tokenizer.get_vocab_size(), layers=state["layers"])
+    shape = Shape(**state["shape"])
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "f32.gguf"
         write(full, tensors(state["model"], shape), shape, tokenizer)
@@ -121,7 +122,7 @@ def main() -> None:
             args.out.write_bytes(full.read_bytes())
         else:
             quantize(full, args.out, args.type)
-    size, step = args.out.stat().st_size, state["step"]
+    size, step = args.out.stat().st_size, state["progress"]["step"]
     differing = check_tokens(args.out, tokenizer)
     print(f"{args.out}: {size:,} bytes, step {step}, {differing} of 500 prompts split differently")
 

@@ -67,3 +67,9 @@ def outside_heads(text: str, change: Callable[[str], str]) -> str:
 def capital(text: str) -> str:
     """The text with its first letter, marked or not, in capitals."""
     return re.sub(r"^((?:\x01[^\x02]*\x02)?)(\w)", lambda m: m.group(1) + m.group(2).upper(), text)
+
+
+def outside_marks(text: str, change: Callable[[str], str]) -> str:
+    """Changes the text that no mark covers."""
+    parts = re.split(f"({_OPEN}[^{_CLOSE}]*{_CLOSE})", text)
+    return "".join(part if part.startswith(_OPEN) else change(part) for part in parts)

@@ -1,6 +1,7 @@
 """A small Llama in plain PyTorch: RMSNorm, rotary positions, SwiGLU, tied embeddings.
 
-Every token sees the whole prompt, in both directions; llama.cpp does the same when causal attention is switched off.
+Every token sees the whole prompt, in both directions (llama.cpp does the same when causal attention is switched off),
+unless the shape is causal.
 Knows no data format.
 """
 
@@ -23,6 +24,7 @@ class Shape:
     context: int = 1024
     rope_base: float = 10_000.0
     epsilon: float = 1e-5
+    causal: bool = False
 
 
 def rotary(shape: Shape, length: int) -> tuple[Tensor, Tensor]:
@@ -97,14 +99,18 @@ class SmallLlama(nn.Module):  # type: ignore[misc]
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """ids (batch, length) padded behind lengths (batch,) -> hidden states (batch, length, width)."""
         length = ids.shape[1]
-        padding = torch.arange(length)[None, :] >= lengths[:, None]
+        padding = torch.arange(length, device=ids.device)[None, :] >= lengths[:, None]
         x = self.embedding(ids)
-        x = x.to(torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype)
-        bias = torch.zeros(padding.shape, dtype=x.dtype).masked_fill(padding, -1e4)[:, None, None]
+        where = ids.device.type
+        x = x.to(torch.get_autocast_dtype(where) if torch.is_autocast_enabled(where) else x.dtype)
+        bias = torch.zeros(padding.shape, dtype=x.dtype, device=ids.device).masked_fill(padding, -1e4)[:, None, None]
+        if self.shape.causal:
+            bias = bias + torch.full((length, length), -1e4, dtype=x.dtype, device=ids.device).triu(1)
         cosine, sine = self.cosine[:length].to(x.dtype), self.sine[:length].to(x.dtype)
         for block in self.blocks:
             x = block(x, bias, cosine, sine)
         return self.norm(x)
 
-    def logits(self, states: Tensor) -> Tensor:
-        return F.linear(states, self.embedding.weight.to(states.dtype))
+    def logits(self, states: Tensor, tokens: slice) -> Tensor:
+        """Scores of a run of tokens, (states, tokens)."""
+        return F.linear(states, self.embedding.weight[tokens].to(states.dtype))

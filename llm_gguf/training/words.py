@@ -1,201 +1,31 @@
-"""The vocabulary of the invented requests: things, states, places, people, names.
+"""Draws names: things, states, materials, beings, made-up words, codes, networks, data sets.
 
-Everything here was written for this project. The file knows nothing about sentences (see phrases.py) or about the
-configuration; it only draws words. Half of all names are made up from syllables, so that a model which copies from
-the text beats one that remembers names.
+A part of all names is made up from syllables or taken from WordNet, so that a model which reads the sentence beats one
+that remembers names. Knows nothing about sentences.
 """
-
-# ruff: noqa: E501 - a theme is one line, however long
 
 import random
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final
+
+from llm_gguf.training.corpus import Theme
+
+# ruff: noqa: E501 - a list of names is no prose
 
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split(r"[|\n]", text) if part.strip())
 
 
-# One theme per line: scenario words | ... then the things of the theme behind a colon.
-_THEMES: Final = """
-orchard monitoring: apple|pear|plum|apricot|quince|cherry|fig|olive|ladder|crate|picker|branch|blossom|fruit fly|wasp nest
-vineyard inspection: grape bunch|vine leaf|trunk|trellis wire|mildew spot|starling|shoot|tendril|leafhopper
-kitchen inventory: saucepan|whisk|ladle|colander|grater|frying pan|measuring cup|rolling pin|chopping board|kettle|toaster|oven mitt
-bakery line: croissant|pretzel|bagel|brioche|rye loaf|sourdough|muffin|scone|cinnamon roll|doughnut|burnt crust|flour bag
-harbour watch: tugboat|ferry|container ship|sailboat|kayak|buoy|fishing vessel|jet ski|pier|crane|dinghy|oil slick
-railway upkeep: sleeper|rail joint|ballast|loose bolt|fastener|switch blade|signal lamp|catenary wire|locomotive|freight wagon
-road survey: pothole|alligator crack|patch|manhole cover|lane marking|kerb|guard rail|traffic cone|speed sign|zebra crossing
-traffic counting: car|truck|bus|motorcycle|bicycle|pedestrian|van|scooter|taxi|tram|ambulance|trailer|pickup
-parking garage: number plate|free bay|occupied bay|barrier|ticket machine|pillar|wheel stop|charging cable
-warehouse logistics: pallet|forklift|parcel|cardboard box|drum|hand truck|shelf|barcode label|shrink wrap|conveyor|tote
-electronics assembly: capacitor|resistor|solder bridge|missing pin|integrated circuit|diode|inductor|connector|cold joint|scratch
-steel mill: crazing|inclusion|pitted surface|rolled-in scale|slag|weld seam|blister|roll mark|dent|edge burr
-textile mill: broken thread|hole|oil stain|knot|dropped stitch|slub|missing weft|crease|fold|lint
-wood workshop: dead knot|resin pocket|blue stain|wane|split|sapwood|heartwood|bark|sawdust|worm hole
-recycling plant: glass bottle|aluminium can|plastic bag|milk carton|newspaper|battery|styrofoam|tin|cork|egg box|food scrap
-hospital radiology: nodule|effusion|fracture|pneumonia|cardiomegaly|catheter|rib|clavicle|lung|mass|atelectasis
-pathology slides: tumour cell|lymphocyte|stroma|gland|necrosis|mitotic figure|epithelium|blood vessel|adipose tissue|macrophage
-blood analysis: neutrophil|eosinophil|basophil|monocyte|red cell|blast|reticulocyte|parasite|erythrocyte|thrombocyte
-eye clinic: optic disc|macula|fovea|exudate|haemorrhage|drusen|microaneurysm|vessel|lesion|cataract
-dental practice: caries|crown|implant|filling|molar|incisor|root canal|wisdom tooth|plaque|gum line|bracket
-skin screening: mole|melanoma|wart|freckle|keratosis|rash|scar|birthmark|eczema|ulcer|wound bed
-microscopy lab: mitochondrion|nucleolus|cytoplasm|membrane|vacuole|spindle|bacterium|yeast cell|spore|diatom|filament|colony
-plankton survey: copepod|krill|medusa|larva|ciliate|dinoflagellate|rotifer|salp|amphipod|fish egg
-coral reef: staghorn|brain coral|sponge|sea urchin|clownfish|grouper|turtle|sand|rubble|anemone|moray|lionfish|starfish
-fish farm: salmon|tilapia|carp|sea bass|pellet|net tear|sea louse|catfish|eel|shrimp|feeder
-bird census: heron|kestrel|puffin|sparrow|robin|magpie|goose|pelican|swift|woodpecker|owl|crow|cormorant|finch
-insect traps: aphid|thrips|whitefly|moth|beetle|honeybee|hornet|ladybird|mosquito|weevil|earwig|lacewing|cockroach
-wildlife cameras: fox|badger|lynx|wild boar|roe deer|hare|hedgehog|wolf|marten|otter|brown bear|raccoon|squirrel|moose
-savanna survey: zebra|giraffe|lion|hyena|rhino|buffalo|antelope|warthog|cheetah|gazelle|baboon|ostrich|leopard
-livestock barn: cow|calf|pig|piglet|sheep|goat|hen|rooster|goose|horse|donkey|llama|trough|hay bale
-pet shelter: dog|cat|rabbit|parrot|hamster|ferret|guinea pig|tortoise|puppy|kitten|canary|gerbil|cage|leash
-greenhouse: tomato|cucumber|bell pepper|lettuce|seedling|strawberry|basil|aubergine|chilli|courgette|radish|stake
-crop fields: wheat|barley|maize|sugar beet|rapeseed|soybean|thistle|dandelion|nettle|bare soil|weed|tractor|potato plant|furrow
-forest survey: spruce|beech|birch|oak|larch|dead tree|clearing|stump|log pile|undergrowth|ivy|fallen trunk|fern
-garden planner: rose|tulip|daisy|peony|iris|sunflower|lavender|orchid|hydrangea|lily|dahlia|poppy|hedge|gravel path|lawn
-satellite mapping: building|road|water|field|runway|solar farm|bridge|roundabout|storage tank|stadium|swimming pool|residential block|wetland
-flood response: flooded street|debris|stranded person|rooftop|sandbag|boat|collapsed wall|mud|levee|damaged bridge
-wildfire watch: smoke|flame|ember|ash|fog|cloud|burnt ground|firefighter|hose|fire truck|fire break
-power lines: insulator|damper|bird nest|corona ring|tower|kite|broken strand|spacer|rust|vegetation|transformer
-solar plant: hot spot|cracked cell|soiling|snail trail|bird dropping|junction box|shading|delamination|panel frame
-wind farm: leading edge erosion|lightning mark|blade tip|nacelle|oil leak|vortex generator|crack|paint chip
-construction site: helmet|safety vest|excavator|scaffold|rebar|concrete mixer|bricklayer|bulldozer|harness|gloves|worker|goggles
-bridge inspection: spalling|efflorescence|exposed rebar|corrosion|bearing|expansion joint|rivet|honeycombing|drain|railing
-airport apron: airliner|baggage cart|fuel truck|jet bridge|tow tractor|chock|stairs|helicopter|cargo loader|runway light
-supermarket shelf: cereal box|shampoo bottle|soda can|price tag|empty slot|yoghurt cup|coffee jar|chocolate bar|juice carton|jam jar
-fashion catalogue: dress|skirt|trousers|blouse|hoodie|sneaker|sandal|handbag|scarf|belt|jacket|sock|necktie|sunhat
-furniture shop: armchair|sofa|bookcase|wardrobe|coffee table|stool|lamp|rug|nightstand|mirror|bench|desk|bunk bed
-toy store: teddy bear|puzzle|doll|kite|yo-yo|building block|marble|toy train|spinning top|puppet|skateboard
-office desk: stapler|keyboard|monitor|mug|notebook|paper clip|scissors|headset|calculator|mouse pad|webcam|printer
-tool crib: wrench|screwdriver|hammer|pliers|drill bit|tape measure|clamp|chisel|saw|spirit level|file|hex key
-fastener sorting: bolt|nut|washer|screw|rivet|cotter pin|spring|bearing|gasket|dowel|stud|circlip|o-ring
-car body shop: bumper|headlight|windscreen|door|fender|side mirror|hood|dent|hubcap|exhaust|grille|tail light
-document scans: stamp|signature|table|heading|paragraph|figure|footnote|page number|handwriting|barcode|logo|invoice|receipt|letter
-currency desk: coin|banknote|euro|dollar|dime|penny|quarter|token|hologram|serial number|watermark
-table games: knight|bishop|rook|pawn|queen|king|dice|ace of spades|joker|domino|poker chip|checker
-sports broadcast: ball|goalkeeper|referee|net|racket|hoop|puck|goal post|coach|hurdle|bat|shuttlecock|jersey|oar
-gym coaching: barbell|dumbbell|kettlebell|mat|squat|lunge|push-up|plank|treadmill|exercise bike|jump rope
-ski resort: skier|snowboarder|chair lift|slalom gate|avalanche fence|snow groomer|pole|sledge
-beach safety: swimmer|surfer|lifeguard|shark|rip current|umbrella|jellyfish|towel|drowning person|paddle board
-crowd safety: person|backpack|face|bottle|knife|abandoned bag|wheelchair|mask|stretcher|pushchair|fallen person
-archive photos: portrait|landscape|still life|street scene|group picture|negative|postcard|map|blueprint|poster
-ceramics studio: vase|bowl|teapot|tile|shard|glaze crack|mug|plate|figurine|jug|pinhole|kiln mark
-astronomy: spiral galaxy|elliptical galaxy|star cluster|nebula|comet|satellite trail|crater|sunspot|asteroid|planet
-geology cores: granite|basalt|limestone|sandstone|shale|quartz vein|fossil|gneiss|slate|marble|clay|pyrite
-weather station: cumulus|cirrus|stratus|lightning|rainbow|hail|snow|dust storm|tornado|haze|frost
-drone delivery: landing pad|rooftop|power line|tree|package|drone|chimney|antenna|balcony|clothes line
-food delivery: pizza|burger|sushi|salad|noodles|soup|taco|dumpling|curry|sandwich|pancake|fried rice|omelette
-pharmacy: tablet|capsule|blister pack|syringe|vial|ampoule|inhaler|ointment tube|cotton swab|prescription label
-robotic picking: gear|shaft|bracket|flange|valve|hose|casing|pulley|cylinder|nozzle|piston|cable|tray|gripper
-indoor robot: wall|floor|ceiling|door|window|stairs|chair|table|plant|cable|carpet|person|curtain|socket
-river monitoring: water|driftwood|foam|ice floe|reed bed|gravel bank|beaver dam|plastic bottle|weir|duck|algae
-"""
-THEMES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = tuple(
-    (line.split(":")[0].strip(), _split(line.split(":")[1])) for line in _THEMES.strip().splitlines()
-)
-
-STATES: Final = tuple(
-    tuple(line.split("|"))
-    for line in """
-ripe|unripe|overripe|rotten
-good|defective
-pass|fail
-ok|not ok
-open|closed
-empty|full|half full
-on|off
-clean|dirty
-healthy|sick
-healthy|rust|blight|mosaic virus
-normal|abnormal
-benign|malignant
-positive|negative
-day|night|dusk|dawn
-dry|wet|icy|snowy
-happy|sad|angry|surprised|neutral
-zero|one|two|three|four|five|six|seven|eight|nine
-red|green|yellow|blue
-small|medium|large
-new|used|broken
-left|right|straight
-indoor|outdoor
-rock|paper|scissors
-male|female
-fresh|stale|mouldy
-awake|drowsy|asleep
-male pupa|female pupa
-grade A|grade B|grade C
-class 1|class 2|class 3|class 4
-type I|type II|type III
-low|moderate|high|severe
-no damage|minor damage|major damage|destroyed
-present|absent
-standing|sitting|lying|walking|running
-with mask|without mask
-early|late
-circle|square|triangle|star|hexagon
-spring|summer|autumn|winter
-raw|rare|medium|well done
-letter a|letter b|letter c
-stage 0|stage 1|stage 2|stage 3
-loaded|unloaded
-genuine|counterfeit
-blurred|sharp
-portrait|landscape
-alive|dead
-dull|glossy|matte
-thumbs up|thumbs down|fist|open palm
-""".strip().splitlines()
-)
-
-SUBJECTS: Final = _split("""
-person|people|mouse|mice|rat|rats|horse|horses|dog|dogs|cat|cats|cow|cows|fly|flies|fruit fly|hand|hands|face|faces|runner|runners
-swimmer|swimmers|athlete|athletes|worker|workers|child|children|infant|infants|baby|babies|pianist|violinist|driver|drivers|cyclist|cyclists
-golfer|golfers|gymnast|gymnasts|skater|skaters|boxer|boxers|climber|climbers|sheep|pig|pigs|goat|monkey|monkeys|macaque|macaques|lizard
-lizards|bird|birds|pigeon|pigeons|crab|crabs|ant|ants|bee|bees|locust|locusts|spider|spiders|robot arm|robot arms|excavator|excavators
-wrist|foot|feet|pedestrian|pedestrians|nurse|nurses|surgeon|surgeons|basketball player|basketball players|weight lifter|weight lifters
-yoga student|yoga students|rower|rowers|giraffe|giraffes|tiger|tigers|wolf|wolves|frog|frogs|camel|camels|human body|hind leg|foal|foals
-squat athletes|old people|beetle|beetles|worm|worms|cricket bowler|pitcher|pitchers|archers|judo fighters|soldiers|farm hands|parrot|parrots
-""")
-PARTS: Final = _split("""
-nose|left ear|right ear|tail base|tail tip|shoulders|elbows|wrists|hips|knees|ankles|eyes|beak|wing tips|hooves|withers|fingertips|thumb
-knuckles|jaw line|eyebrows|mouth corners|spine|neck|chin|paws|antennae|claws|head|thorax|abdomen|heel|toes|palm|snout|left eye|right eye
-""")
-
 ADJECTIVES: Final = _split("""
 red|green|blue|yellow|white|black|grey|brown|orange|purple|small|large|tiny|broken|damaged|old|new|wooden|metal|plastic|rusty|wet|dry|wild
 young|adult|juvenile|mature|ripe|dead|live|striped|spotted|round|square|long|short|thick|thin|loose|missing|cracked|bent|dirty|clean|empty
 full|open|closed|electric|manual|left|right|front|rear|upper|lower|inner|outer|common|giant|dwarf|northern|southern|great|lesser|golden
 silver|copper|frozen|burnt|raw|cooked|heavy|light|folded|torn|painted|parked|moving|standing|folding|portable|industrial|medical|glass
-""")
-
-PLACES: Final = _split(
-    """
-on the conveyor|in the barn|in drone footage|in aerial photos|in microscope images|on X-ray plates|in our fields|in the parking lot|at the
-crossing|on the shop floor|in CCTV images|in blurry phone pictures|in the tank|on the shelf|in satellite tiles|at night|in thermal images
-in grayscale scans|in the greenhouse|under water|on the assembly line|in street scenes|in infrared frames|in the forest|on the beach
-on the factory floor|in ultrasound frames|from above|from a moving train|in low light|in the operating room|at the harbour|in the kitchen
-on printed circuit boards|in dashcam video|in the river|near the gate|in webcam shots|in photos taken by visitors|in the yard|on white paper
-in blood smear images|in microscope pictures|in endoscopy video|in colour photographs|in RGB images|in photos|in pictures|in images
-in the stable|in the open arena|in fundus photographs|in CT slices|in MRI slices|in depth maps|on the runway|across the valley|in a cage
-""".replace("\n", "|")
-    .replace("|crossing|", "|")
-    .replace("at the|", "at the crossing|")
-)
-
-MODIFIERS: Final = _split(
-    """
-hanging from the ceiling|lying on the ground|visible on the left|that are parked in the second row|which were left behind by visitors|seen from
-the side|growing between the rows|placed in the tray|moving along the belt|stuck in the net|held in the hand|floating on the surface
-waiting at the door|stacked against the wall|that block the exit|covered with snow|behind the fence|under the lamp|coming towards the camera
-wearing a number|crossing the street|next to the machine|that we photographed last year|attached to the roof|resting in the shade
-delivered by the supplier|collected in the field|passing the camera|sitting in the nest|leaving the building|swimming near the glass
-""".replace("from\nthe side", "from the side")
-)
-
-PEOPLE: Final = _split("""
-we|our team|my company|our lab|the customer|our farm|a small museum|the city|our clinic|the maintenance crew|my students|our startup
-the research group|the port authority|a charity|our factory|the school|my neighbour|the vets|our quality department|the ranger station|I
 """)
 
 MODELS: Final = _split("""
@@ -214,135 +44,222 @@ MPII|AP-10K|Animal Pose|CrowdPose|WFLW|300W|DOTA|VisDrone|xView|LoveDA|iSAID|CUB
 Places365|iNaturalist|PlantVillage|GTSRB|SVHN|CelebA|WIDER FACE|CrowdHuman|Mapillary Vistas|DRIVE|STARE|ISIC 2018|HAM10000|BCCD|LIVECell
 """)
 
-_ONSET = [
-    "b",
-    "c",
-    "d",
-    "f",
-    "g",
-    "h",
-    "j",
-    "k",
-    "l",
-    "m",
-    "n",
-    "p",
-    "r",
-    "s",
-    "t",
-    "v",
-    "w",
-    "z",
-    "br",
-    "cl",
-    "cr",
-    "dr",
-    "fl",
-    "gr",
-    "kl",
-    "pl",
-    "pr",
-    "sk",
-    "sl",
-    "sp",
-    "st",
-    "tr",
-    "th",
-    "sh",
-    "ch",
-    "qu",
-]
-_NUCLEUS = ["a", "e", "i", "o", "u", "ai", "ea", "ee", "oo", "ou", "ie", "a", "e", "i", "o", "u"]
-_CODA = ["", "", "", "n", "r", "l", "s", "t", "m", "nd", "st", "ck", "x", "rn", "th", "ng", "p", "d"]
-_ENDING = [
-    "",
-    "",
-    "",
-    "er",
-    "ing",
-    "ed",
-    "le",
-    "y",
-    "on",
-    "us",
-    "ia",
-    "ite",
-    "ium",
-    "fish",
-    "berry",
-    "wort",
-    "et",
-    "al",
-    "ic",
-]
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SYLLABLES: Final = (
+    _split("b|c|d|f|g|h|j|k|l|m|n|p|r|s|t|v|w|z|br|cl|cr|dr|fl|gr|kl|pl|pr|sk|sl|sp|st|tr|th|sh|ch|qu"),
+    _split("a|e|i|o|u|ai|ea|ee|oo|ou|ie|a|e|i|o|u"),
+    ("", "", "", *_split("n|r|l|s|t|m|nd|st|ck|x|rn|th|ng|p|d")),
+    ("", "", "", *_split("er|ing|ed|le|y|on|us|ia|ite|ium|fish|berry|wort|et|al|ic")),
+)
+"""Onsets, nuclei, codas of a made-up syllable, and endings of a made-up word."""
+_CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_NUMBERED: Final = (
+    "class",
+    "type",
+    "grade",
+    "digit",
+    "letter",
+    "stage",
+    "group",
+    "level",
+    "category",
+    "number",
+    "size",
+)
+_FALLBACK: Final = {"G": ("T", "S", "M"), "O": ("T",), "Ts": ("T",), "Bs": ("B",)}
+_LEFTOVERS: Final = ("other", "background", "none", "anything else", "nothing", "unknown", "others", "the rest", "misc")
+_WITH: Final = ("with", "with", "with", "without", "in", "on", "of", "and")
+
+WORDNET_KINDS: Final = {
+    "T": ("05", "06", "13", "17", "20"),
+    "M": ("17", "20", "27", "13"),
+    "B": ("05", "18"),
+    "p": ("08",),
+}
+"""Kind of name -> lexicographer files of WordNet (animal, artifact, body, food, object, person, plant, substance)."""
+
+
+@dataclass(frozen=True)
+class WordNet:
+    """Names by kind, and whole example sentences."""
+
+    names: Mapping[str, tuple[str, ...]]
+    verbs: tuple[str, ...]
+    adjectives: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+def _synsets(path: Path) -> Iterator[tuple[str, list[str], str]]:
+    """Lexicographer file, lemmas in small letters of at most three words, and the gloss of every synset."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("  "):
+                continue
+            data, gloss = line.split(" | ", 1)
+            fields = data.split()
+            lemmas = [re.sub(r"\(.*", "", f).replace("_", " ") for f in fields[4 : 4 + 2 * int(fields[3], 16) : 2]]
+            yield fields[1], [m for m in lemmas if re.fullmatch(r"[a-z][a-z' -]{2,24}", m) and m.count(" ") < 3], gloss
+
+
+def _single_words(path: Path) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(m for _, lemmas, _ in _synsets(path) for m in lemmas if " " not in m))
+
+
+@cache
+def wordnet(folder: Path) -> WordNet:
+    """Reads WordNet's database files (Debian: package wordnet-base, /usr/share/wordnet)."""
+    nouns = list(_synsets(folder / "data.noun"))
+    examples = [
+        found
+        for part in ("noun", "verb", "adj", "adv")
+        for _, _, gloss in _synsets(folder / f"data.{part}")
+        for found in re.findall(r'"([A-Z]?[a-z][^"{}\[\]/]{12,90})"', gloss)
+        if found.count(" ") > 2
+    ]
+    return WordNet(
+        names={
+            kind: tuple(dict.fromkeys(m for file, lemmas, _ in nouns if file in files for m in lemmas))
+            for kind, files in WORDNET_KINDS.items()
+        },
+        verbs=tuple(
+            dict.fromkeys(m for _, lemmas, _ in _synsets(folder / "data.verb") for m in lemmas if " " not in m)
+        ),
+        adjectives=tuple(
+            dict.fromkeys(m for _, lemmas, _ in _synsets(folder / "data.adj") for m in lemmas if " " not in m)
+        ),
+        examples=tuple(dict.fromkeys(examples)),
+    )
 
 
 def pseudo(rng: random.Random) -> str:
     """A pronounceable word that exists nowhere."""
-    syllables = "".join(
-        rng.choice(_ONSET) + rng.choice(_NUCLEUS) + rng.choice(_CODA) for _ in range(rng.choice((1, 1, 2, 2, 3)))
+    onset, nucleus, coda, ending = _SYLLABLES
+    count = rng.choice((1, 1, 2, 2, 3))
+    return "".join(rng.choice(onset) + rng.choice(nucleus) + rng.choice(coda) for _ in range(count)) + rng.choice(
+        ending
     )
-    return syllables + rng.choice(_ENDING)
-
-
-def plural(noun: str) -> str:
-    """The English plural of the last word, by the ordinary rules."""
-    if noun.endswith(("s", "x", "ch", "sh")):
-        return noun if noun.endswith("s") else noun + "es"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return noun[:-1] + "ies"
-    return noun + "s"
 
 
 def code(rng: random.Random) -> str:
-    """An abbreviation or an identifier: RBC, K7, tail_base, M-12."""
+    """An abbreviation or an identifier: RBC, K7, tail_base, M-12, class 4."""
     pick = rng.random()
-    if pick < 0.4:
-        return "".join(rng.choice(_LETTERS) for _ in range(rng.choice((2, 3, 3, 4))))
+    if pick < 0.3:
+        return "".join(rng.choice(_CAPITALS) for _ in range(rng.choice((2, 3, 3, 4))))
+    if pick < 0.45:
+        return rng.choice(_CAPITALS) + rng.choice(("", "-")) + str(rng.randint(1, 40))
     if pick < 0.6:
-        return rng.choice(_LETTERS) + rng.choice(("", "-")) + str(rng.randint(1, 40))
-    if pick < 0.8:
         return pseudo(rng) + "_" + pseudo(rng)
-    return pseudo(rng) + "-" + pseudo(rng)
+    if pick < 0.75:
+        return pseudo(rng) + "-" + pseudo(rng)
+    head = rng.choice(
+        ("class", "type", "grade", "digit", "letter", "stage", "group", "level", "category", "number", "size")
+    )
+    return f"{head} {rng.choice((str(rng.randint(0, 12)), rng.choice(_CAPITALS), rng.choice(_CAPITALS).lower()))}"
 
 
-def thing(rng: random.Random, theme: tuple[str, ...]) -> str:
-    """The name of one class, one to four words."""
-    pick = rng.random()
-    if pick < 0.42:
-        name = rng.choice(theme)
-    elif pick < 0.56:
-        name = rng.choice(rng.choice(THEMES)[1])
-    elif pick < 0.70:
-        name = rng.choice(ADJECTIVES) + " " + rng.choice(rng.choice(THEMES)[1])
-    elif pick < 0.80:
-        name = pseudo(rng)
-    elif pick < 0.88:
-        name = pseudo(rng) + " " + rng.choice(theme)
-    elif pick < 0.91:
-        name = rng.choice(theme) + " with " + rng.choice(rng.choice(THEMES)[1])
-    elif pick < 0.95:
-        name = code(rng)
-    elif pick < 0.97:
-        name = code(rng) + " " + rng.choice(theme)
-    else:
-        name = rng.choice(ADJECTIVES) + " " + pseudo(rng) + " " + rng.choice(theme)
-    return name
+class Names:
+    """Draws names of one request; the themes and WordNet are the stock, the request has a theme of its own."""
+
+    def __init__(
+        self, rng: random.Random, themes: tuple[Theme, ...], plurals: Mapping[str, str], stock: WordNet | None
+    ) -> None:
+        self.rng, self.themes, self.plurals, self.stock = rng, themes, plurals, stock
+
+    def any(self, kind: str) -> str:
+        """A name of the kind from any theme."""
+        kind = self.rng.choice(_FALLBACK.get(kind, (kind,))) if kind not in self.themes[0].names else kind
+        return self.rng.choice(self.rng.choice(self.themes).names[kind])
+
+    def _looked_up(self, kind: str) -> str:
+        if self.stock is None:
+            return self.any(kind)
+        if kind == "S":
+            return self.rng.choice(self.stock.adjectives)
+        return self.rng.choice(self.stock.names.get(kind, self.stock.names["T"]))
+
+    def list(self, kind: str, count: int, theme: Theme) -> list[str]:
+        """`count` different names of one kind for one list."""
+        rng = self.rng
+        kind = {"Ts": "T", "Bs": "B"}.get(kind, kind)
+        if kind == "O":
+            kind = rng.choice(("T", "T", "S", "M", "G", "B"))
+        own = list(theme.names.get(kind, theme.names["T"]))
+        rng.shuffle(own)
+        mixed = rng.random() < 0.45
+        names: list[str] = []
+        if kind == "S" and rng.random() < 0.1:
+            shared = self.any("T")
+            own = [f"{state} {shared}" for state in own]
+        while len(names) < count:
+            name = own.pop() if own and not mixed else self._mixed(kind, theme)
+            if name.casefold() not in [n.casefold() for n in names]:
+                names.append(name)
+        if rng.random() < 0.03 and count > 2:
+            names[-1] = rng.choice(_LEFTOVERS)
+        return names
+
+    def _mixed(self, kind: str, theme: Theme) -> str:
+        rng = self.rng
+        pick = rng.random()
+        if pick < 0.2:
+            return rng.choice(theme.names.get(kind, theme.names["T"]))
+        if pick < 0.38:
+            return self.any(kind)
+        if pick < 0.6:
+            return self._looked_up(kind)
+        if pick < 0.72:
+            return f"{self.modifier()} {rng.choice((self.any(kind), self._looked_up(kind)))}"
+        if pick < 0.8:
+            return f"{self.any('T').split()[-1]} {self.any(kind).split()[-1]}"
+        if pick < 0.84:
+            return f"{self.any(kind)} {rng.choice(_WITH)} {self.any('T')}"
+        if pick < 0.91:
+            return pseudo(rng)
+        if pick < 0.94:
+            return f"{pseudo(rng)} {self.any(kind).split()[-1]}"
+        if pick < 0.98:
+            return code(rng)
+        return f"{self.modifier()} {self.modifier()} {self.any(kind)}"
+
+    def modifier(self) -> str:
+        if self.stock is not None and self.rng.random() < 0.4:
+            return self.rng.choice(self.stock.adjectives)
+        return self.rng.choice(ADJECTIVES)
+
+    def plural(self, name: str) -> str:
+        """The plural of a name's head, by the list of exceptions and the ordinary rules."""
+        cut = re.search(r" (?:with|without|in|on|of|and) ", name)
+        if cut:
+            return self.plural(name[: cut.start()]) + name[cut.start() :]
+        if name in self.plurals:
+            return self.plurals[name]
+        *before, noun = name.split(" ")
+        if noun in self.plurals:
+            noun = self.plurals[noun]
+        elif not noun[-1].isalpha() or "_" in noun:
+            return name
+        elif re.search(r"(?:s|x|z|ch|sh)$", noun):
+            noun = noun if re.search(r"[^su]s$", noun) else noun + "es"
+        elif re.search(r"[^aeiou]y$", noun):
+            noun = noun[:-1] + "ies"
+        else:
+            noun += "s"
+        return " ".join([*before, noun])
 
 
 def model_name(rng: random.Random) -> str:
     """A known network, or one that looks like a network and is none."""
     pick = rng.random()
-    if pick < 0.55:
+    if pick < 0.45:
         return rng.choice(MODELS)
-    stem = pseudo(rng).capitalize() if rng.random() < 0.6 else "".join(rng.choice(_LETTERS) for _ in range(3))
+    stem = pseudo(rng).capitalize() if rng.random() < 0.6 else "".join(rng.choice(_CAPITALS) for _ in range(3))
     tail = rng.choice(("Net", "Former", "Det", "Seg", "Pose", "Nets", "YOLO", "CNN", "", "Mixer", "ViT"))
-    size = rng.choice(
-        ("", "", "-S", "-tiny", "-B0", "v2", " v3", "-50", "-" + str(rng.randint(1, 152)), " Small", "X", "+", "-L")
-    )
-    if pick < 0.62:
-        return f"{rng.choice(('Faster', 'Mask', 'Cascade', 'Sparse', stem))} {rng.choice(('R-CNN', 'RCNN', 'Transformer', 'DETR'))}"
+    number = str(rng.randint(1, 152))
+    size = rng.choice(("", "", "-S", "-tiny", "-B0", "v2", " v3", "-50", "-" + number, " Small", "X", "+", "-L", " V2"))
+    if pick < 0.54:
+        first = rng.choice(("Faster", "Mask", "Cascade", "Sparse", stem))
+        return f"{first} {rng.choice(('R-CNN', 'RCNN', 'Transformer', 'DETR'))}"
+    if pick < 0.6:
+        return f"{rng.choice(('RT', 'HR', 'Lite', 'Tiny', 'Fast', 'DW'))}-{stem}{tail}"
     return stem + (tail or "Net") + size
 
 
@@ -357,39 +274,7 @@ def dataset_name(rng: random.Random) -> str:
             f"{stem}{rng.choice(('Net', 'Sat', 'Bench', 'Set', 'DB'))}",
             f"{stem} {pseudo(rng).capitalize()}",
             f"{code(rng).upper()} {rng.randint(2008, 2025)}",
-            "".join(rng.choice(_LETTERS) for _ in range(4)),
+            "".join(rng.choice(_CAPITALS) for _ in range(4)),
             f"{stem}{rng.randint(10, 400)}K",
         )
     )
-
-
-# Common words of any text. Written around and into requests, so that an unknown word is no sign of a class.
-VERBS: Final = _split("""
-arrives|begins|brings|builds|buys|calls|carries|causes|changes|checks|cleans|closes|comes|compares|costs|covers|delays|depends|drives|eats
-enters|explains|fails|falls|fills|fits|flies|follows|gathers|gives|goes|grows|guides|handles|happens|helps|holds|hopes|hurts|improves|keeps
-knows|leaves|lets|lies|likes|lives|loads|loses|makes|means|meets|misses|moves|notes|opens|orders|pays|plans|prints|proves|pulls|pushes|puts
-reads|rents|repairs|replaces|returns|saves|sells|sends|serves|shares|shows|shuts|slips|slows|stands|stays|stops|suffers|teaches|tests|turns
-uses|visits|waits|walks|warns|washes|watches|wins|works|worries|wonders|breaks|burns|drops|rises|runs|settles|spreads|stores|travels|wears
-""")
-ABSTRACT: Final = _split("""
-afternoon|agreement|answer|archive|autumn|batch|budget|business|catalogue|chain|colleague|committee|company|contract|customer|danger|deadline
-delivery|department|director|district|evening|event|expert|failure|family|festival|grandmother|guest|guide|hobby|holiday|hour|idea|inspector
-insurance|island|journey|judge|law|leader|lesson|list|loss|manager|meeting|member|minute|mistake|money|morning|neighbour|office|operator|owner
-partner|passenger|patience|pension|plan|problem|profit|project|quality|question|record|region|report|rule|safety|season|service|shift|show
-staff|station|story|student|summer|supplier|team|teacher|tour|tourist|trade|training|trip|village|visitor|volunteer|waste|week|winter|year
-""")
-ADVERBS: Final = _split("""
-again|almost|already|always|badly|barely|briefly|carefully|clearly|closely|daily|early|easily|even|exactly|fairly|finally|gladly|hardly|indoors
-late|mostly|nearby|never|nightly|often|only|outside|quickly|quietly|rarely|really|seldom|simply|sometimes|soon|still|surely|today|together
-""")
-
-
-def common(rng: random.Random) -> str:
-    """A word of any text: never a class of the request it stands in."""
-    pick = rng.random()
-    if pick < 0.3:
-        return pseudo(rng)
-    if pick < 0.5:
-        return rng.choice(rng.choice(THEMES)[1]).split()[-1]
-    table = VERBS if pick < 0.7 else ABSTRACT if pick < 0.85 else ADVERBS if pick < 0.93 else ADJECTIVES
-    return rng.choice(table)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.errors import BadRequest, Exit
 from edge.settings import Job, Settings, resolve, seconds
+from llm_gguf.errors import UnknownModelError
 
 HINT = "Correct them; docs/SETTINGS.md lists all."
 
@@ -54,6 +55,16 @@ def test_variable_may_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert resolve().threads == 4
 
 
+def test_a_bare_word_is_the_name_of_a_pulled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    pulled = tmp_path / "edge" / "llm" / "mine.gguf"
+    pulled.parent.mkdir(parents=True)
+    pulled.write_bytes(b"GGUF")
+    assert resolve(llm="mine").llm == pulled.resolve()
+    with pytest.raises(UnknownModelError, match="'yours' is neither a file nor a language model"):
+        resolve(llm="yours")
+
+
 def test_path_of_a_flag_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve(llm=Path("m.gguf")).llm == tmp_path.resolve() / "m.gguf"
@@ -75,7 +86,7 @@ def test_all_faults_are_told_at_once(bare: Path, monkeypatch: pytest.MonkeyPatch
     assert str(error) == (
         f"settings cannot be used: {path}: unknown setting 'thread'; {path}: unknown setting 'zoo'; "
         "EDGE_THREADS: threads is 'many', expected a whole number; "
-        "EDGE_LLM: llm is '', expected the path of a file; "
+        "EDGE_LLM: llm is '', expected a file or a name of `edge llm list`; "
         f"{path}: seed is 'seven', expected a whole number; "
         "train_threads is -1, expected 0 to 1024"
     )

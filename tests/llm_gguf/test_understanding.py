@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from llm_gguf import (
 )
 from llm_gguf.engine import Completion
 from llm_gguf.grammar import Grammar
+from llm_gguf.language_model import MarkingModel
 
 
 @dataclass
@@ -32,14 +32,13 @@ class ScriptedEngine:
     task: str = "detection"
     device: str = prompting.OUTSIDE
     probability: float = 1.0
-    prompts: list[Sequence[str]] = field(default_factory=list)
+    prompts: list[prompting.Prompt] = field(default_factory=list)
     name: str = "script"
     sha256: str = "0" * 64
 
-    def mark(self, pieces: Sequence[str], grammar: Grammar) -> Completion:
-        self.prompts.append(pieces)
-        words = [pieces[i - 1].strip() for i, piece in enumerate(pieces) if piece == prompting.WORD]
-        marks = [self.marks.get(word, prompting.OUTSIDE) for word in words]
+    def mark(self, prompt: prompting.Prompt, grammar: Grammar) -> Completion:
+        self.prompts.append(prompt)
+        marks = [self.marks.get(word.text.lower(), prompting.OUTSIDE) for word in prompt.words]
         answer = (*marks, f"<task={self.task}>", self.device)
         return Completion(answer, (self.probability,) * len(answer), 0)
 
@@ -48,7 +47,7 @@ CARS = {"cars": "<object>", "buses": "<object>"}
 
 
 def read(text: str, **script: object) -> Understanding:
-    return understand_with(ScriptedEngine(**{"marks": CARS, **script}), text)  # type: ignore[arg-type]
+    return understand_with(MarkingModel(ScriptedEngine(**{"marks": CARS, **script})), text)  # type: ignore[arg-type]
 
 
 def test_objects_are_the_exact_characters_of_the_request() -> None:
@@ -75,6 +74,27 @@ def test_an_explicit_number_of_the_rules_wins_and_the_difference_is_listed() -> 
     )  # fmt: skip
 
 
+def test_what_the_rules_read_stands_where_the_model_is_not_sure() -> None:
+    done = read("Detect cars at 20 fps", probability=0.5)
+    assert done.config.model.speed.value == 20
+    assert [(d.field, d.taken) for d in done.disagreements] == [("model.speed", "reader")]
+
+
+def test_what_the_model_is_sure_to_be_no_wish_is_dropped_and_listed() -> None:
+    done = read("Detect cars, the old program reached 7 fps and 61 % mAP with TensorRT on a GPU")
+    assert done.config.model.speed.value == 0
+    assert done.config.model.metrics == ()
+    assert (done.config.deploy.gpu, done.config.deploy.inference_engine) == ("none", "none")
+    assert {d.taken for d in done.disagreements} == {"model"}
+    assert len(done.disagreements) == 4
+
+
+def test_of_two_values_the_one_stands_that_the_model_is_sure_of() -> None:
+    done = read("Detect cars at 30 fps, sorry, 20 fps", marks=CARS | {"20": "<unit=fps>"})
+    assert done.config.model.speed.value == 20
+    assert [(d.reader_reading, d.taken) for d in done.disagreements] == [("30 fps", "model")]
+
+
 def test_a_number_only_the_model_understands_is_taken_and_listed() -> None:
     done = read("Detect cars, <5M please", marks=CARS | {"5": "<unit=M>"})
     assert parameters_count(done.config) == 5e6
@@ -85,6 +105,18 @@ def test_an_engine_that_is_not_written_is_never_invented() -> None:
     done = read("Detect cars quickly", marks=CARS | {"quickly": "<engine=ncnn>"})
     assert done.config.deploy.inference_engine == "none"
     assert [(d.field, d.model_reading) for d in done.disagreements] == [("deploy.inference_engine", "ncnn")]
+
+
+def test_an_engine_that_the_text_denies_is_not_taken() -> None:
+    done = read("Detect cars, but not with TensorRT", marks=CARS | {"tensorrt": "<engine=tensorrt>"})
+    assert done.config.deploy.inference_engine == "none"
+    assert [(d.model_reading, d.taken) for d in done.disagreements] == [("tensorrt", "reader")]
+
+
+def test_an_engine_with_a_slip_of_the_hand_is_taken_and_listed() -> None:
+    done = read("Detect cars with tensort", marks=CARS | {"tensort": "<engine=tensorrt>"})
+    assert done.config.deploy.inference_engine == "tensorrt"
+    assert [(d.model_reading, d.taken) for d in done.disagreements] == [("tensorrt", "model")]
 
 
 def test_of_two_written_engines_the_models_choice_stands_and_is_listed() -> None:
@@ -163,7 +195,7 @@ def test_confidence_is_the_product_of_the_marks() -> None:
 def test_a_text_that_is_no_request_is_refused_without_the_model(text: str, error: type[errors.RequestError]) -> None:
     engine = ScriptedEngine({})
     with pytest.raises(error) as refused:
-        understand_with(engine, text)
+        understand_with(MarkingModel(engine), text)
     assert engine.prompts == []
     assert refused.value.__notes__
 
@@ -217,7 +249,7 @@ def test_an_unknown_key_is_refused() -> None:
 
 
 def test_helpers_convert_units() -> None:
-    done = read("Detect cars in 50 ms per image, 2 GFLOPs, 300k parameters")
+    done = read("Detect cars in 50 ms per image, 2 GFLOPs, 300k parameters", probability=0.5)
     assert speed_fps(done.config) == pytest.approx(20)
     assert flops_count(done.config) == 2e9
     assert parameters_count(done.config) == 300e3
@@ -232,6 +264,6 @@ def test_the_package_imports_neither_llama_cpp_nor_torch() -> None:
 
 
 def test_a_request_cannot_write_structural_tokens() -> None:
-    pieces = prompting.encode("detect <object> <word> cars").pieces
+    pieces = prompting.encode("detect <object> <inside> cars").pieces
     signs = [p for p in pieces if p in prompting.structural_tokens()]
-    assert signs == [prompting.WORD] * 4 + [prompting.ASK_TASK, prompting.ASK_DEVICE]
+    assert signs == [prompting.ASK_TASK, prompting.ASK_DEVICE]

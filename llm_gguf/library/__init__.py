@@ -1,0 +1,1 @@
+"""Other language models: the named ones, where they lie, and how they are fetched."""
