@@ -38,6 +38,7 @@ class Draft:
     certainty: dict[int, float] = field(default_factory=dict)
     """First character of every word -> the probability of what the model said of it; empty where it was not asked."""
     device_certainty: float = 0.0
+    task_certainty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def interpret(done: Completion, text: str, words: Sequence[Word], numbers: Mappi
     if marks[-1] != prompting.OUTSIDE:
         draft.gpu = _label(marks[-1])
     draft.certainty = {word.start: p for word, p in zip(words, done.probabilities, strict=False)}
-    draft.device_certainty = done.probabilities[-1]
+    draft.task_certainty, draft.device_certainty = done.probabilities[-2:]
     for i, mark in enumerate(marks[: len(words)]):
         if mark in prompting.number_marks():
             _take_number(draft, _label(mark), mark.startswith("<metric="), numbers[i])

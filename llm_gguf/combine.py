@@ -6,13 +6,14 @@
 - metrics: per number; the rules' name wins where a name stands beside the number, else as above.
 - engine, device: only what is written (an engine's name may be misspelt); the model chooses between several, and may
   be sure that none of them is wished.
-- task: the model's, unless the text names exactly one other task outright ("instance segmentation").
+- task: the model's, unless it is not sure and the text names exactly one other task outright ("instance
+  segmentation").
 - class, model and data set names: the model's (they are spans of the text), but an item that the list
   of classes clearly holds is added, and a class far from that list is dropped.
 Knows neither llama.cpp nor the grammar.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -27,6 +28,7 @@ _SIZES = {
 }  # fmt: skip
 
 
+QUANTITIES: Final = ("speed", "flops", "parameters")
 SURE: Final = 0.9
 """Probability from which the language model is believed against the rules."""
 
@@ -69,6 +71,45 @@ def _shown(finding: Finding | None) -> str:
     return f"{head}{finding.value:g}" + ("" if finding.unit == "share" else f" {finding.unit}")
 
 
+def believed(text: str, draft: Draft) -> RequestConfig:
+    """The configuration of the language model alone: every label and pointer is believed."""
+    objects = list({span.text.casefold(): span.text for span in reversed(draft.objects)}.values())[::-1]
+    quantities = {kind: draft.quantities.get(kind) for kind in QUANTITIES}
+    metrics = _distinct(draft.metrics)
+    return _configured(text, draft, str(draft.task), objects, quantities, metrics, gpu=draft.gpu, engine=draft.engine)
+
+
+def _configured(
+    text: str,
+    draft: Draft,
+    task: str,
+    objects: Sequence[str],
+    quantities: Mapping[str, Finding | None],
+    metrics: Sequence[Finding],
+    *,
+    gpu: str,
+    engine: str,
+) -> RequestConfig:
+    limits = {kind: {"value": f.value, "unit": f.unit} for kind, f in quantities.items() if f is not None}
+    return RequestConfig.model_validate(
+        {
+            "data": {
+                "scenario": f"{task} of {', '.join(objects)}" if objects else "none",
+                "object": objects,
+                "modality": _modality(text),
+                "specific_dataset": draft.dataset.text if draft.dataset else "none",
+            },
+            "model": {
+                "task": task,
+                "specific_model": draft.model.text if draft.model else "none",
+                **limits,
+                "metrics": [{"name": m.field.removeprefix("metric."), "value": m.value} for m in metrics],
+            },
+            "deploy": {"gpu": gpu, "inference_engine": engine},
+        }
+    )
+
+
 class Combiner:
     """Combines one draft with one reading of the same text."""
 
@@ -81,32 +122,22 @@ class Combiner:
         draft, out = self.draft, self.out
         task = self._task()
         objects = self._objects()
-        quantities = {kind: self._quantity(kind) for kind in ("speed", "flops", "parameters")}
+        quantities = {kind: self._quantity(kind) for kind in QUANTITIES}
         metrics = self._metrics()
         for index, metric in enumerate(metrics):
             self._note(f"model.metrics.{index}", metric.start, metric.end)
         for path, span in (("model.specific_model", draft.model), ("data.specific_dataset", draft.dataset)):
             if span is not None:
                 out.spans[path] = span
-        return RequestConfig.model_validate(
-            {
-                "data": {
-                    "scenario": f"{task} of {', '.join(objects)}" if objects else "none",
-                    "object": objects,
-                    "modality": _modality(self.text),
-                    "specific_dataset": draft.dataset.text if draft.dataset else "none",
-                },
-                "model": {
-                    "task": task,
-                    "specific_model": draft.model.text if draft.model else "none",
-                    **quantities,
-                    "metrics": [{"name": m.field.removeprefix("metric."), "value": m.value} for m in metrics],
-                },
-                "deploy": {
-                    "gpu": self._closed("deploy.gpu", "device", draft.gpu),
-                    "inference_engine": self._closed("deploy.inference_engine", "engine", draft.engine),
-                },
-            }
+        return _configured(
+            self.text,
+            draft,
+            task,
+            objects,
+            quantities,
+            metrics,
+            gpu=self._closed("deploy.gpu", "device", draft.gpu),
+            engine=self._closed("deploy.inference_engine", "engine", draft.engine),
         )
 
     def _note(self, path: str, start: int, end: int) -> None:
@@ -122,6 +153,9 @@ class Combiner:
             for finding in named:
                 if finding.unit == task:
                     self._note("model.task", finding.start, finding.end)
+            return task
+        if self.draft.task_certainty >= SURE:
+            self._differ("model.task", task, " and ".join(f.unit for f in named), "model")
             return task
         # "instance segmentation" also holds the word of a plainer task: the first of the list is the most special.
         winner = named[0]
@@ -147,7 +181,7 @@ class Combiner:
                 names.append(span.text)
         return names
 
-    def _quantity(self, kind: str) -> dict[str, float | str]:
+    def _quantity(self, kind: str) -> Finding | None:
         path = f"model.{kind}"
         model = self.draft.quantities.get(kind)
         explicit = [f for f in self.reading.of(kind) if f.explicit]
@@ -163,10 +197,9 @@ class Combiner:
             self._differ(path, _shown(model), _shown(explicit[0] if explicit else None), taken)
         elif agreed and rules is not None:
             self._differ(path, _shown(chosen), _shown(rules), "model")
-        if chosen is None:
-            return {"value": 0, "unit": "none"}
-        self._note(path, chosen.start, chosen.end)
-        return {"value": chosen.value, "unit": chosen.unit}
+        if chosen is not None:
+            self._note(path, chosen.start, chosen.end)
+        return chosen
 
     def _sure(self, place: int) -> bool:
         return self.draft.certainty.get(place, 0.0) >= SURE

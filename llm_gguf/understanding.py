@@ -139,7 +139,7 @@ def _by_model(model: LanguageModel, text: str) -> dict[str, Any]:
     draft = model.read(checked_text(text)).draft
     if draft.task is None:
         raise _no_vision("the language model sees no request for a vision model")
-    return combine.Combiner(text, draft, reader.Reading(())).config().model_dump(mode="json")
+    return combine.believed(text, draft).model_dump(mode="json")
 
 
 def _by_rules(text: str) -> dict[str, Any]:

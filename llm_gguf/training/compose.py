@@ -195,7 +195,7 @@ class Composer:
             parts = slot.items
             if rng.random() < 0.6:
                 count = max(1, len(parts) + rng.choice((-1, 0, 0, 1, 2))) if len(parts) > 1 else 1
-                parts = self.names.list("p", count, request.theme)
+                parts = self.names.draw("p", count, request.theme)
             return Listing(rng, slot.hints, before=before, after=after).write(parts)
         if kind in ("x", "xs"):
             return self._thing(slot, request)
@@ -240,7 +240,7 @@ class Composer:
         rng = self.rng
         name = slot.body
         if rng.random() < 0.6:
-            name = self.names.list("T", 1, request.theme)[0]
+            name = self.names.draw("T", 1, request.theme)[0]
             if slot.kind == "xs":
                 name = self.names.plural(name)
         clash = any(name.casefold() in c.casefold() or c.casefold() in name.casefold() for c in request.classes)
@@ -249,15 +249,16 @@ class Composer:
     def _classes(self, slot: Slot, request: _Request, before: str, after: str) -> str:
         rng = self.rng
         if slot.kind == "O":
-            names = self.names.list("O", rng.choice((1, 2, 2, 3, 3, 4, 5, 6)), request.theme)
+            names = self.names.draw("O", rng.choice((1, 2, 2, 3, 3, 4, 5, 6)), request.theme)
             if rng.random() < 0.4:
                 names = [self.names.plural(name) for name in names]
         elif rng.random() < 0.3:
             names = slot.items
         else:
-            names = self.names.list(slot.kind, self._count(slot), request.theme)
+            names = self.names.draw(slot.kind, self._count(slot), request.theme)
             if slot.kind in ("Ts", "Bs"):
-                names = [self.names.plural(name) for name in names]
+                singular = 0.4 if rng.random() < 0.1 and len(names) > 1 else 0.0
+                names = [name if rng.random() < singular else self.names.plural(name) for name in names]
         request.classes += names
         text = Listing(rng, slot.hints, before=before, after=after).write(names, "object")
         if rng.random() < 0.07 and not after.startswith((" on", " in", " at")) and "\n" not in text:

@@ -4,9 +4,15 @@ Knows nothing about where the names come from.
 """
 
 import random
+import re
 from collections.abc import Sequence
 
 from llm_gguf.training.marking import mark
+
+_DETERMINED = re.compile(
+    r"\b(?:the|an?|each|every|any|all|some|no|our|my|his|her|their|its|these|single|one|per) $", re.I
+)
+_LAST_WORDS = re.compile(r"((?:[a-z]+ )?)([a-z]+) $")
 
 
 def _article(name: str) -> str:
@@ -20,6 +26,20 @@ class Listing:
         self.rng, self.hints = rng, hints
         self.open = before.rstrip(" ").endswith((":", "\n")) and "\n" not in after[:1]
         self.glued = bool(after[:1].strip()) and after[:1] not in ".,;:!?)]\n"
+        self.echo = self._echo(before)
+        self.determiner = ""
+        if not hints and not self.echo and not _DETERMINED.search(before) and rng.random() < 0.06:
+            self.determiner = rng.choice(("the ", "the ", "any ", "all ", "some ", "each ", "every ", "our ", "those "))
+
+    def _echo(self, before: str) -> str:
+        """What is said again in front of every further name: each cup, each plate; find cups, find plates."""
+        found = _LAST_WORDS.search(before)
+        if not found:
+            return ""
+        likely = 0.3 if _DETERMINED.search(before) else 0.04
+        if self.rng.random() > likely:
+            return ""
+        return (found[1] if self.rng.random() < 0.3 else "") + found[2] + " "
 
     def write(self, names: Sequence[str], kind: str = "") -> str:
         """The names, marked as `kind` if that is not empty."""
@@ -28,10 +48,11 @@ class Listing:
         pick = rng.random()
         capital, upper = pick < 0.05, 0.05 <= pick < 0.07
         items = []
-        for name in names:
+        for place, name in enumerate(names):
             shown = name[:1].upper() + name[1:] if capital else name.upper() if upper else name
             marked = mark(kind, "", shown) if kind else shown
-            items.append(self._leader(name) + f"{quote}{marked}{quote}")
+            leader = (self.echo if place else "") + (self._leader(name) or self.determiner)
+            items.append(leader + f"{quote}{marked}{quote}")
         return self._join(items)
 
     def _leader(self, name: str) -> str:

@@ -176,7 +176,7 @@ class Names:
             return self.rng.choice(self.stock.adjectives)
         return self.rng.choice(self.stock.names.get(kind, self.stock.names["T"]))
 
-    def list(self, kind: str, count: int, theme: Theme) -> list[str]:
+    def draw(self, kind: str, count: int, theme: Theme) -> list[str]:
         """`count` different names of one kind for one list."""
         rng = self.rng
         kind = {"Ts": "T", "Bs": "B"}.get(kind, kind)
@@ -186,9 +186,8 @@ class Names:
         rng.shuffle(own)
         mixed = rng.random() < 0.45
         names: list[str] = []
-        if kind == "S" and rng.random() < 0.1:
-            shared = self.any("T")
-            own = [f"{state} {shared}" for state in own]
+        if kind != "p" and rng.random() < 0.1:
+            return self._relatives(kind, count, theme)
         while len(names) < count:
             name = own.pop() if own and not mixed else self._mixed(kind, theme)
             if name.casefold() not in [n.casefold() for n in names]:
@@ -197,14 +196,26 @@ class Names:
             names[-1] = rng.choice(_LEFTOVERS)
         return names
 
+    def _relatives(self, kind: str, count: int, theme: Theme) -> list[str]:
+        """Names that share their noun: light roast, medium roast, dark roast; no damage, slight damage."""
+        noun = self.rng.choice((self.any("T"), self._looked_up("T"), self.rng.choice(theme.names["T"]))).split()[-1]
+        found = [f"no {noun}"] if kind in ("S", "G") and self.rng.random() < 0.15 else []
+        while len(found) < count:
+            before = self.modifier() if self.rng.random() < 0.7 else self.any(kind).split()[0]
+            if f"{before} {noun}" not in found:
+                found.append(f"{before} {noun}")
+        if self.rng.random() < 0.3:
+            found[-1] = self._mixed(kind, theme)
+        return found
+
     def _mixed(self, kind: str, theme: Theme) -> str:
         rng = self.rng
         pick = rng.random()
-        if pick < 0.2:
+        if pick < 0.16:
             return rng.choice(theme.names.get(kind, theme.names["T"]))
-        if pick < 0.38:
+        if pick < 0.32:
             return self.any(kind)
-        if pick < 0.6:
+        if pick < 0.52:
             return self._looked_up(kind)
         if pick < 0.72:
             return f"{self.modifier()} {rng.choice((self.any(kind), self._looked_up(kind)))}"

@@ -125,10 +125,16 @@ def test_of_two_written_engines_the_models_choice_stands_and_is_listed() -> None
     assert [d.field for d in done.disagreements] == ["deploy.inference_engine"]
 
 
-def test_a_task_named_outright_beats_the_models() -> None:
-    done = read("Instance segmentation of cars", task="detection")
+def test_a_task_named_outright_beats_the_models_where_it_is_not_sure() -> None:
+    done = read("Instance segmentation of cars", task="detection", probability=0.5)
     assert done.config.model.task == "instance-segmentation"
     assert [(d.field, d.taken) for d in done.disagreements] == [("model.task", "reader")]
+
+
+def test_a_task_that_the_model_is_sure_of_stands_against_a_word() -> None:
+    done = read("Classify each pixel of the frame as cars or buses", task="segmentation")
+    assert done.config.model.task == "segmentation"
+    assert [(d.field, d.taken) for d in done.disagreements] == [("model.task", "model")]
 
 
 def test_two_speeds_are_both_shown() -> None:
