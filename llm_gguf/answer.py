@@ -5,6 +5,7 @@ Knows the prompt language, not how the marks were chosen and not what the second
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from llm_gguf import prompting, reader
 from llm_gguf.engine import Completion
@@ -28,6 +29,8 @@ class Draft:
 
     task: str | None = None
     objects: list[Span] = field(default_factory=list)
+    guess: Span | None = None
+    """Where no class was read: what is likeliest to be one, if anything is."""
     model: Span | None = None
     dataset: Span | None = None
     quantities: dict[str, Finding] = field(default_factory=dict)
@@ -93,6 +96,22 @@ def interpret(done: Completion, text: str, words: Sequence[Word], numbers: Mappi
                 last += 1
             _take_name(draft, mark, Span(words[i].start, words[last].end, text[words[i].start : words[last].end]))
     return draft
+
+
+GUESS: Final = 0.1
+"""Least probability of a class name that is shown as a guess."""
+
+
+def likeliest_class(done: Completion, text: str, words: Sequence[Word]) -> Span | None:
+    """The name that begins at the likeliest word and goes on while that is likelier than not, if any is likely."""
+    begins = done.class_begins[: len(words)]
+    first = max(range(len(begins)), key=begins.__getitem__, default=None)
+    if first is None or begins[first] < GUESS:
+        return None
+    last = first
+    while last + 1 < len(words) and done.name_goes_on[last + 1] > 0.5:
+        last += 1
+    return Span(words[first].start, words[last].end, text[words[first].start : words[last].end])
 
 
 def _label(mark: str) -> str:

@@ -9,7 +9,8 @@
 - task: the model's, unless it is not sure and the text names exactly one other task outright ("instance
   segmentation").
 - class, model and data set names: the model's (they are spans of the text), but an item that the list
-  of classes clearly holds is added, and a class far from that list is dropped.
+  of classes clearly holds is added, and a class far from that list is dropped; where the model reads none, the
+  likeliest is taken as a guess.
 Knows neither llama.cpp nor the grammar.
 """
 
@@ -168,6 +169,10 @@ class Combiner:
 
     def _objects(self) -> list[str]:
         names: list[str] = []
+        guess = self.draft.guess
+        if not self.draft.objects and guess is not None and self.draft.dataset is None:
+            self._differ("data.object", f"none, if anything {guess.text}", "none", "model")
+            self.draft.objects.append(guess)
         strays = lists.strays(self.text, [(span.start, span.end) for span in self.draft.objects])
         spans = [span for span in self.draft.objects if (span.start, span.end) not in strays]
         for start, end in strays:

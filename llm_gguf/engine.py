@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from llm_gguf import llama
 from llm_gguf.errors import GrammarError, ModelFileError, RequestTooLongError
 from llm_gguf.grammar import Grammar
-from llm_gguf.prompting import Prompt, structural_tokens
+from llm_gguf.prompting import INSIDE, Prompt, structural_tokens
 
 LANGUAGE_KEY: Final = "edge.prompt_language"
 PROMPT_LANGUAGE: Final = "edge-marks-2"
@@ -38,6 +38,10 @@ class Completion:
     marks: tuple[str, ...]
     probabilities: tuple[float, ...]
     forced: int
+    class_begins: tuple[float, ...] = ()
+    """For every place the probability that a class name begins there."""
+    name_goes_on: tuple[float, ...] = ()
+    """For every place the probability that a name goes on there."""
 
 
 class Engine(Protocol):
@@ -97,9 +101,11 @@ class LlamaEngine:
             self._read(context, tokens, places)
             chosen = [self._choose(context, sampler, place) for place in places]
         return Completion(
-            marks=tuple(self._texts[token] for token, _, _ in chosen),
-            probabilities=tuple(probability for _, probability, _ in chosen),
-            forced=sum(not first for _, _, first in chosen),
+            marks=tuple(self._texts[choice.token] for choice in chosen),
+            probabilities=tuple(choice.share(choice.token) for choice in chosen),
+            forced=sum(choice.scores[choice.token] != max(choice.scores.values()) for choice in chosen),
+            class_begins=tuple(choice.share(self._structure["<object>"]) for choice in chosen),
+            name_goes_on=tuple(choice.share(self._structure[INSIDE]) for choice in chosen),
         )
 
     def _read(self, context: Any, tokens: list[int], places: list[int]) -> None:
@@ -119,13 +125,11 @@ class LlamaEngine:
         if status != 0:
             raise ModelFileError(f"llama.cpp could not read the prompt (status {status})", "free memory and try again")
 
-    def _choose(self, context: Any, sampler: Any, place: int) -> tuple[int, float, bool]:
-        """The likeliest mark that the grammar allows here, its probability without grammar, whether it was first."""
+    def _choose(self, context: Any, sampler: Any, place: int) -> "_Choice":
+        """The likeliest mark that the grammar allows here."""
         lib = self._lib
         logits = lib.llama_get_logits_ith(context, place)
         scores = {token: float(logits[token]) for token in self._texts}
-        highest = max(scores.values())
-        total = math.fsum(math.exp(score - highest) for score in scores.values())
         data = (lib.llama_token_data * len(scores))()
         for slot, (token, score) in zip(data, scores.items(), strict=True):
             slot.id, slot.logit, slot.p = token, score, 0.0
@@ -136,7 +140,7 @@ class LlamaEngine:
             raise GrammarError("the grammar allows no mark here")
         token = int(best.id)
         lib.llama_sampler_accept(sampler, token)
-        return token, math.exp(scores[token] - highest) / total, scores[token] == highest
+        return _Choice(token, scores)
 
     @contextmanager
     def _context(self, prompt_tokens: int) -> Iterator[Any]:
@@ -165,6 +169,20 @@ class LlamaEngine:
         if len(tokens) != 1:
             raise ModelFileError(f"the language model has no token {text}", "use the model shipped with edge")
         return tokens[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A mark taken, and the scores of all."""
+
+    token: int
+    scores: dict[int, float]
+
+    def share(self, token: int) -> float:
+        """The probability of a mark among all marks."""
+        highest = max(self.scores.values())
+        total = math.fsum(math.exp(score - highest) for score in self.scores.values())
+        return math.exp(self.scores[token] - highest) / total
 
 
 if TYPE_CHECKING:

@@ -49,6 +49,8 @@ class MarkingModel:
         rules = grammar.build(text, prompt.words, pointed.keys(), may_refuse=may_refuse)
         done = self.marker.mark(prompt, rules)
         draft = answer.interpret(done, text, prompt.words, pointed)
+        if not draft.objects:
+            draft.guess = answer.likeliest_class(done, text, prompt.words)
         return Answer(draft, done.probabilities[-2], math.prod(done.probabilities), done.forced)
 
 
