@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
@@ -261,8 +262,10 @@ def _text_of(request: str) -> str:
 
     if request != "-":
         return request
+    most = 4 * MAX_CHARACTERS + 4  # bytes; longer texts are refused anyhow, so a character cut in two does no harm
+    raw = sys.stdin.buffer.read(most)
     try:
-        return sys.stdin.buffer.read(4 * MAX_CHARACTERS + 4).decode("utf-8")
+        return codecs.getincrementaldecoder("utf-8")().decode(raw, final=len(raw) < most)
     except UnicodeDecodeError as error:
         raise NotTextError("standard input is not UTF-8 text", "give the request as UTF-8 text") from error
 

@@ -89,6 +89,19 @@ class LlamaEngine:
 
     def mark(self, prompt: Prompt, grammar: Grammar) -> Completion:
         """Marks one prompt. Raises RequestTooLongError and GrammarError."""
+        scores = self.scores(prompt)
+        with llama.sampler(self._vocab, grammar) as sampler:
+            chosen = [self._choose(sampler, place) for place in scores]
+        return Completion(
+            marks=tuple(self._texts[choice.token] for choice in chosen),
+            probabilities=tuple(choice.share(choice.token) for choice in chosen),
+            forced=sum(choice.scores[choice.token] != max(choice.scores.values()) for choice in chosen),
+            class_begins=tuple(choice.share(self._structure["<object>"]) for choice in chosen),
+            name_goes_on=tuple(choice.share(self._structure[INSIDE]) for choice in chosen),
+        )
+
+    def scores(self, prompt: Prompt) -> list[dict[int, float]]:
+        """The score of every mark at every place that asks, read in one pass. Raises RequestTooLongError."""
         tokens = self.tokens(prompt)
         if len(tokens) > MAX_PROMPT_TOKENS:
             raise RequestTooLongError(
@@ -97,16 +110,10 @@ class LlamaEngine:
             )
         ends = list(itertools.accumulate(len(self._tokens(piece)) for piece in prompt.pieces))
         places = [ends[piece] - 1 for piece in prompt.asking]
-        with self._context(len(tokens)) as context, llama.sampler(self._vocab, grammar) as sampler:
+        with self._context(len(tokens)) as context:
             self._read(context, tokens, places)
-            chosen = [self._choose(context, sampler, place) for place in places]
-        return Completion(
-            marks=tuple(self._texts[choice.token] for choice in chosen),
-            probabilities=tuple(choice.share(choice.token) for choice in chosen),
-            forced=sum(choice.scores[choice.token] != max(choice.scores.values()) for choice in chosen),
-            class_begins=tuple(choice.share(self._structure["<object>"]) for choice in chosen),
-            name_goes_on=tuple(choice.share(self._structure[INSIDE]) for choice in chosen),
-        )
+            rows = [self._lib.llama_get_logits_ith(context, place) for place in places]
+            return [{token: float(row[token]) for token in self._texts} for row in rows]
 
     def _read(self, context: Any, tokens: list[int], places: list[int]) -> None:
         """Runs the prompt through the network and keeps the logits of the places."""
@@ -125,11 +132,9 @@ class LlamaEngine:
         if status != 0:
             raise ModelFileError(f"llama.cpp could not read the prompt (status {status})", "free memory and try again")
 
-    def _choose(self, context: Any, sampler: Any, place: int) -> "_Choice":
+    def _choose(self, sampler: Any, scores: dict[int, float]) -> "_Choice":
         """The likeliest mark that the grammar allows here."""
         lib = self._lib
-        logits = lib.llama_get_logits_ith(context, place)
-        scores = {token: float(logits[token]) for token in self._texts}
         data = (lib.llama_token_data * len(scores))()
         for slot, (token, score) in zip(data, scores.items(), strict=True):
             slot.id, slot.logit, slot.p = token, score, 0.0
