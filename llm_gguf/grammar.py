@@ -155,5 +155,11 @@ def build(text: str, words: Sequence[Word], number_words: Collection[int], *, ma
     return Grammar(rules)
 
 
+def anything(words: int) -> Grammar:
+    """Any mark at every word and at both questions: no grammar at all, to measure what `build` gives."""
+    marks = dict.fromkeys((*prompting.word_marks(), *prompting.task_marks(), *prompting.device_marks()))
+    return Grammar({"root": [[Rule("mark")] * (words + 2)], "mark": _each(marks)})
+
+
 def _each(marks: Iterable[str]) -> list[list[Symbol]]:
     return [[mark] for mark in marks]

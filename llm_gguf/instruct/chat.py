@@ -43,9 +43,10 @@ class ChatModel:
             return math.prod(token.probability for token in touching)
 
         draft = copying.interpret(given, written, certainty)
+        draft.task_certainty = certainty(*copying.task_place(written))
         return Answer(
             draft=draft,
-            task_probability=certainty(*copying.task_place(written)),
+            task_probability=draft.task_certainty,
             confidence=math.prod(token.probability for token in tokens),
             forced=sum(not token.first for token in tokens),
         )
