@@ -54,7 +54,7 @@ class Composer:
 
     def request(self) -> Sample:
         rng = self.rng
-        if rng.random() < 0.05:
+        if rng.random() < 0.08:
             return self._not_vision()
         task = rng.choice(tuple(METRIC_TOPIC))
         bare = rng.random() < 0.15

@@ -14,7 +14,10 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parent / "corpus"
 
-REQUESTS: Final = ("classification", "multilabel", "detection", "segmentation", "instance", "keypoint", "short", "hard")
+REQUESTS: Final = (
+    "classification", "multilabel", "detection", "segmentation", "instance", "keypoint",
+    "short", "medium", "hard", "long", "mails",
+)  # fmt: skip
 CLASS_KINDS: Final = ("T", "Ts", "S", "M", "B", "Bs", "G", "O")
 UNITS: Final = {
     "fps": ("speed", "fps"),

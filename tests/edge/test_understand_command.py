@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from edge.errors import Exit
 
 pytest.importorskip("llama_cpp")
+MOST_SECONDS, MOST_MIB = 2.5, 400
 TRAM = "Detect guide dogs and wheelchairs at the tram stop with at least 20 fps on the CPU"
 
 
@@ -40,6 +42,17 @@ def test_one_request_is_shown_field_by_field_and_printed_as_json() -> None:
     assert config["deploy"]["gpu"] == "cpu"
     for words in ("from the words", "readings", "guide dogs; wheelchairs", "agree", "% sure of the whole reading"):
         assert words in done.stderr
+
+
+def test_the_command_is_quick_and_small() -> None:
+    """Processor time, since wall time on a busy machine measures the others; both bounds are what edge promises."""
+    command = [sys.executable, "-P", "-m", "edge", "understand", TRAM]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == Exit.OK
+    assert used.ru_utime + used.ru_stime <= MOST_SECONDS
+    assert used.ru_maxrss / 1024 <= MOST_MIB
 
 
 def test_what_edge_cannot_make_is_still_understood() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from llm_gguf import errors, parameters_count, speed_fps, understand
+from llm_gguf import batch, errors, parameters_count, reading, speed_fps, understand
 from llm_gguf.understanding import DEFAULT_MODEL
 
 pytest.importorskip("llama_cpp")
@@ -70,6 +70,24 @@ REQUESTS = (
         "may take no more than 100 milliseconds.",
         "segmentation", ("road", "sidewalk", "vegetation"), 10, model="PIDNet-S",
     ),
+    Wanted("Detect apples", "detection", ("apples",)),
+    Wanted("Classify photos of cats and dogs", "classification", ("cats", "dogs")),
+    Wanted("Classify digit 0, digit 1 and digit 2", "classification", ("digit 0", "digit 1", "digit 2")),
+    Wanted(
+        "Watch the loading dock for pallets and forklifts. The old program managed 7 fps with YOLOv3 and nobody liked "
+        "it. 25 fps - no, 15 are enough.",
+        "detection", ("pallets", "forklifts"), 15,
+    ),
+    Wanted(
+        "Label every pixel of the frame as lawn, gravel or water so that the mower knows where it drives. Not with "
+        "OpenVINO, please, we use ncnn.",
+        "segmentation", ("lawn", "gravel", "water"), engine="ncnn",
+    ),
+    Wanted(
+        "Our zoo films the okapi at night. Nose, left ear, right ear and tail base of the okapi should be marked in "
+        "every frame.",
+        "keypoint", ("okapi",),
+    ),
     Wanted(
         "Pose estimation for horses at 25 fps, exported as TorchScript.",
         "keypoint", ("horses",), 25, engine="torchscript",
@@ -115,6 +133,15 @@ def test_a_very_long_request_is_refused_with_its_length() -> None:
 def test_the_same_text_is_read_the_same_way_twice() -> None:
     first, second = (understand("Detect cars and buses at 10 fps", threads=1) for _ in range(2))
     assert (first.config, first.confidence) == (second.config, second.confidence)
+
+
+def test_the_figures_in_the_docs_are_those_of_this_file() -> None:
+    """A third of edge's own benchmark reaches what docs/REQUESTS.md states for all of it, less what chance takes."""
+    rows = batch.rows(batch.OWN_BENCHMARK)[::3]
+    done = batch.score(list(batch.read(rows, reading(threads=1))))
+    assert done.score.request_level >= 0.5
+    assert done.score.key_level >= 0.9
+    assert done.median_seconds <= 1.0
 
 
 def test_the_shipped_model_is_small() -> None:
