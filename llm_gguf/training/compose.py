@@ -30,6 +30,19 @@ _CONSTRAINTS: Final = ("speed", "flops", "parameters", "metric", "cpu", "gpu", "
 _WEIGHTS: Final = (4, 3, 4, 4, 2, 2, 4, 3, 1)
 
 
+NOT_VISION: Final = 0.06
+"""Share of texts that ask for something else."""
+BARE: Final = 0.14
+"""Share of requests of a few words with nothing around: else a short text would speak for no request at all."""
+SHORT_WORDS: Final = 12
+
+
+def _short(corpus: Corpus, task: str) -> list[Block]:
+    """Written requests and patterns of few words."""
+    both = (*corpus.blocks[task], *corpus.patterns[task])
+    return [b for b in both if sum(len(expand(random.Random(0), x.text).split()) for x in b.lines) <= SHORT_WORDS]
+
+
 @dataclass
 class _Request:
     """What is known of the request being written."""
@@ -51,18 +64,24 @@ class Composer:
         stock = words.wordnet(wordnet) if wordnet else None
         self.names = words.Names(self.rng, self.corpus.themes, self.corpus.plurals, stock)
         self.noise = Noise(self.rng, self.names)
+        self.short = {task: _short(self.corpus, task) for task in METRIC_TOPIC}
 
     def request(self) -> Sample:
         rng = self.rng
-        if rng.random() < 0.08:
+        pick = rng.random()
+        if pick < NOT_VISION:
             return self._not_vision()
         task = rng.choice(tuple(METRIC_TOPIC))
-        bare = rng.random() < 0.15
-        block = rng.choice((self.corpus.patterns if bare else self.corpus.blocks)[task])
+        bare = pick < NOT_VISION + BARE
+        if bare:
+            block = rng.choice(self.short[task])
+        else:
+            block = rng.choice((self.corpus.patterns if rng.random() < 0.15 else self.corpus.blocks)[task])
         request = _Request(task, rng.choice(self.corpus.themes), block.device)
         lines = self._written(block, request)
-        lines = self._more_constraints(lines, request)
-        lines = self._surroundings(lines, request)
+        if not bare:
+            lines = self._more_constraints(lines, request)
+            lines = self._surroundings(lines, request)
         if rng.random() < 0.04:
             rng.shuffle(lines)
         sample = Sample("", task, request.device)
