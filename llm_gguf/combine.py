@@ -31,7 +31,9 @@ _SIZES = {
 
 QUANTITIES: Final = ("speed", "flops", "parameters")
 SURE: Final = 0.9
-"""Probability from which the language model is believed against the rules."""
+"""Probability from which the language model is believed where it reads something else than the rules."""
+SURE_OF_NOTHING: Final = 0.97
+"""Probability from which it is believed that what the rules read is no wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ class Combiner:
         """Whether the model is sure that what the rules read is no wish of this kind."""
         start = self._number_start(rules)
         told = {f.start for f in (*self.draft.quantities.values(), *self.draft.metrics)}
-        return start not in told and self._sure(start)
+        return start not in told and self.draft.certainty.get(start, 0.0) >= SURE_OF_NOTHING
 
     def _number_start(self, finding: Finding) -> int:
         """Where the number of a finding begins; a metric's finding may begin with its name."""
@@ -268,8 +270,8 @@ class Combiner:
     def _rejected(self, kind: str, written: Sequence[Finding]) -> bool:
         """Whether the model is sure that none of these is wished."""
         if kind == "device":
-            return self.draft.device_certainty >= SURE
-        return all(self._sure(finding.start) for finding in written)
+            return self.draft.device_certainty >= SURE_OF_NOTHING
+        return all(self.draft.certainty.get(finding.start, 0.0) >= SURE_OF_NOTHING for finding in written)
 
 
 def _distinct(findings: Sequence[Finding]) -> list[Finding]:

@@ -33,7 +33,7 @@ UNITS: Final = {
 """Slot of a required number -> its field and unit."""
 
 _NUMBER_WORD = (
-    r"a|half|quarter|point|and|hundred|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty"
+    r"a|of|half|quarter|point|and|hundred|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty"
 )
 _NUMBER = re.compile(rf"\d[\d.,]*|(?:{_NUMBER_WORD})(?:[\s-]+(?:{_NUMBER_WORD}))*")
 _SLOT = re.compile(r"\{(?P<head>[^{}:]*)(?::\s*(?P<body>[^{}]*))?\}")

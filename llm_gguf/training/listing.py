@@ -12,6 +12,7 @@ from llm_gguf.training.marking import mark
 _DETERMINED = re.compile(
     r"\b(?:the|an?|each|every|any|all|some|no|our|my|his|her|their|its|these|single|one|per) $", re.I
 )
+_NEVER_AGAIN = frozenset(["it", "is", "are", "be", "this", "that", "these", "those", "and", "or", "not", "them"])
 _LAST_WORDS = re.compile(r"((?:[a-z]+ )?)([a-z]+) $")
 
 
@@ -34,7 +35,7 @@ class Listing:
     def _echo(self, before: str) -> str:
         """What is said again in front of every further name: each cup, each plate; find cups, find plates."""
         found = _LAST_WORDS.search(before)
-        if not found:
+        if not found or found[2] in _NEVER_AGAIN:
             return ""
         likely = 0.3 if _DETERMINED.search(before) else 0.04
         if self.rng.random() > likely:
