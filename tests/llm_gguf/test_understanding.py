@@ -32,6 +32,8 @@ class ScriptedEngine:
     task: str = "detection"
     device: str = prompting.OUTSIDE
     probability: float = 1.0
+    begins: dict[str, float] = field(default_factory=dict)
+    """Word -> the probability that a class name begins there."""
     prompts: list[prompting.Prompt] = field(default_factory=list)
     name: str = "script"
     sha256: str = "0" * 64
@@ -40,7 +42,9 @@ class ScriptedEngine:
         self.prompts.append(prompt)
         marks = [self.marks.get(word.text.lower(), prompting.OUTSIDE) for word in prompt.words]
         answer = (*marks, f"<task={self.task}>", self.device)
-        return Completion(answer, (self.probability,) * len(answer), 0)
+        begins = tuple(self.begins.get(word.text.lower(), 0.0) for word in prompt.words)
+        goes_on = tuple(1.0 if word.text == "trucks" else 0.0 for word in prompt.words)
+        return Completion(answer, (self.probability,) * len(answer), 0, (*begins, 0.0, 0.0), (*goes_on, 0.0, 0.0))
 
 
 CARS = {"cars": "<object>", "buses": "<object>"}
@@ -105,6 +109,18 @@ def test_an_engine_that_is_not_written_is_never_invented() -> None:
     done = read("Detect cars quickly", marks=CARS | {"quickly": "<engine=ncnn>"})
     assert done.config.deploy.inference_engine == "none"
     assert [(d.field, d.model_reading) for d in done.disagreements] == [("deploy.inference_engine", "ncnn")]
+
+
+def test_where_no_class_is_read_the_likeliest_is_a_guess_that_is_listed() -> None:
+    done = read("Detect fire trucks in pictures", marks={}, begins={"fire": 0.4, "pictures": 0.2})
+    assert done.config.data.object == ("fire trucks",)
+    (doubt,) = done.disagreements
+    assert (doubt.field, doubt.model_reading) == ("data.object", "none, if anything fire trucks")
+
+
+def test_what_is_unlikely_to_be_a_class_is_no_guess() -> None:
+    with pytest.raises(errors.NoObjectsError):
+        read("Detect things in pictures", marks={}, begins={"things": 0.05})
 
 
 def test_an_engine_that_the_text_denies_is_not_taken() -> None:
