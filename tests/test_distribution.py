@@ -16,6 +16,14 @@ from edge.errors import Exit
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA_FILES = (
+    "zoo/models/shortlist.yml",
+    "edge/report/page.html.j2",
+    "edge/report/page.css",
+    "llm_gguf/benchmark/requests.jsonl",
+    "llm_gguf/library/catalogue.json",
+    "llm_gguf/training/corpus/things.txt",
+)
 PACKAGES = {"edge", "deploy_targets", "profiler", "llm_gguf", "zoo"}
 
 
@@ -38,7 +46,7 @@ def test_wheel_holds_the_packages_and_their_data_and_nothing_else(built: Path) -
     names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
     assert tops == PACKAGES
-    for needed in ("zoo/models/shortlist.yml", "edge/report/page.html.j2", "edge/report/page.css"):
+    for needed in DATA_FILES:
         assert needed in names
     assert [name for name in names if name.endswith(".gguf")], "the language model is missing"
 
