@@ -24,7 +24,7 @@ from llm_gguf.errors import (
 from llm_gguf.language_model import LanguageModel, open_model
 
 MAX_CHARACTERS: Final = 20_000
-SURE_OF_TASK: Final = 0.9
+SURE_OF_TASK: Final = 0.8
 DEFAULT_MODEL: Final = Path(__file__).parent / "models" / "edge-ru.gguf"
 
 By = Literal["both", "model", "rules"]

@@ -75,7 +75,7 @@ REQUESTS = (
     Wanted("Classify digit 0, digit 1 and digit 2", "classification", ("digit 0", "digit 1", "digit 2")),
     Wanted(
         "Watch the loading dock for pallets and forklifts. The old program managed 7 fps with YOLOv3 and nobody liked "
-        "it. 25 fps - no, 15 are enough.",
+        "it. 25 fps - no, 15 fps is enough.",
         "detection", ("pallets", "forklifts"), 15,
     ),
     Wanted(
