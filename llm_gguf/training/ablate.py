@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from llm_gguf import batch
+from llm_gguf.training.forms import FORMS
 from llm_gguf.understanding import reading
 
 VARIANTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -52,6 +53,27 @@ def scored(model: Path, requests: Path) -> dict[str, Any]:
     return {"bytes": model.stat().st_size, **shares}
 
 
+def compared_forms(args: argparse.Namespace) -> None:
+    """Trains each form of the answer and notes how many held-out requests it gets wholly right."""
+    for form in FORMS:
+        log = args.folder / f"form-{form}.log"
+        command = [
+            str(args.tokenizer),
+            str(args.folder / f"form-{form}.pt"),
+            "--form",
+            form,
+            "--steps",
+            str(args.steps),
+        ]
+        stock = ["--wordnet", str(args.wordnet)] if args.wordnet else []
+        with log.open("a", encoding="utf-8") as out:
+            shared = ["--threads", str(args.threads), "--rate", "2e-3"]
+            call = [sys.executable, "-m", "llm_gguf.training.train", *command, *stock, *shared]
+            subprocess.run(call, stdout=out, check=True)
+        held = [line.strip() for line in log.read_text(encoding="utf-8").splitlines() if "held out" in line]
+        print(f"{form}: {held[-1]}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -61,8 +83,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="first words of the variants to run")
+    parser.add_argument("--forms", action="store_true", help="compare forms of the answer instead of the variants")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    if args.forms:
+        compared_forms(args)
+        return
     for name, options in VARIANTS.items():
         if args.only and not name.startswith(tuple(args.only)):
             continue

@@ -19,7 +19,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional as F
 
-from llm_gguf.prompting import structural_tokens
+from llm_gguf.prompting import Prompt, structural_tokens
+from llm_gguf.training import forms
 from llm_gguf.training.answers import answer
 from llm_gguf.training.generate import samples
 from llm_gguf.training.marking import Sample
@@ -41,12 +42,17 @@ class Row:
 class Encoder:
     """Requests to token ids, with a memory of pieces already split."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, form: str = "marks") -> None:
         self.tokenizer = tokenizer
+        self.form = form
         self.known: dict[str, list[int]] = {}
+        if form == "pointers":
+            forms.prepare(tokenizer)
         # The tokenizer puts them one behind the other; the scores of a step are those of these alone.
         structure = [self.ids(token)[0] for token in structural_tokens()]
         self.marks = slice(min(structure), max(structure) + 1)
+        if form != "marks":
+            self.marks = slice(0 if form == "copy" else min(structure), tokenizer.get_vocab_size())
 
     def ids(self, piece: str) -> list[int]:
         if piece not in self.known:
@@ -61,6 +67,8 @@ class Encoder:
         if made is None:
             return None
         prompt, marks = made
+        if self.form != "marks":
+            return self._written_row(prompt, marks)
         ids: list[int] = []
         ends: list[int] = []
         for piece in prompt.pieces:
@@ -68,6 +76,15 @@ class Encoder:
             ends.append(len(ids))
         wanted = [self.ids(mark)[0] - self.marks.start for mark in marks]
         return Row(ids, [(ends[i] - 1, mark) for i, mark in zip(prompt.asking, wanted, strict=True)])
+
+    def _written_row(self, prompt: Prompt, marks: list[str]) -> Row | None:
+        """The request with its answer behind it; every place from the end of the request on asks for what follows."""
+        both = forms.written(prompt, marks, self.form)
+        if both is None:
+            return None
+        before, behind = ([i for piece in pieces for i in self.ids(piece)] for pieces in both)
+        places = range(len(before) - 1, len(before) + len(behind) - 1)
+        return Row(before + behind[:-1], [(at, i - self.marks.start) for at, i in zip(places, behind, strict=True)])
 
 
 def batches(rows: list[Row], tokens: int, rng: random.Random) -> list[list[Row]]:
@@ -177,13 +194,13 @@ class Training:
         torch.set_num_threads(args.threads)
         torch.manual_seed(args.seed)
         self.args = args
-        self.encoder = Encoder(Tokenizer.from_file(str(args.tokenizer)))
+        self.encoder = Encoder(Tokenizer.from_file(str(args.tokenizer)), args.form)
         self.shape = Shape(
             vocabulary=self.encoder.tokenizer.get_vocab_size(),
             width=args.width,
             layers=args.layers,
             hidden=3 * args.width,
-            causal=args.causal,
+            causal=args.causal or args.form != "marks",
         )
         self.model = SmallLlama(self.shape).to(args.device)
         self.optimizers = _optimizers(self.model, args.rate)
@@ -271,6 +288,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--causal", action="store_true", help="each word sees only what stands before it")
+    parser.add_argument("--form", choices=forms.FORMS, default="marks", help="of the answer; others to compare only")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=1)
