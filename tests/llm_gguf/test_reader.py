@@ -145,3 +145,17 @@ def test_device_is_read_and_negation_is_heard(text: str, device: str) -> None:
 def test_every_finding_lies_in_the_text() -> None:
     text = "Detect cars at 20 fps on a GPU with ncnn, under 5M parameters, mAP 0.5"
     assert all(0 <= f.start < f.end <= len(text) for f in reader.read(text).findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("mAP 50%", "metric.mAP", 0.5),
+        ("mAP 75 percent", "metric.mAP", 0.75),
+        ("mAP50 of 60%", "metric.AP50", 0.6),
+        ("AP75 0.4", "metric.AP75", 0.4),
+    ],
+)
+def test_a_percentage_is_no_part_of_a_metric_s_name(text: str, field: str, value: float) -> None:
+    (found,) = [f for f in reader.read(text).findings if f.field.startswith("metric.")]
+    assert (found.field, found.value) == (field, value)
