@@ -134,11 +134,11 @@ def understand(
     With --batch and --json one line {id, config} is printed per request; a request that is refused has no config but
     an error.
     """
-    from edge.errors import BadRequest
     from edge.settings import resolve
 
     if (request is None) == (batch is None):
-        raise BadRequest("edge understand reads either one request or a --batch file", "Give one of the two.")
+        fault = "Missing argument" if batch is None else "One too many"
+        raise typer.BadParameter(f"{fault}: give either one request or --batch FILE")
     chosen = resolve(llm=llm).llm
     if batch is not None:
         _understand_batch(batch, chosen, as_json)

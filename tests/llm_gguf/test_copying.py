@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,17 @@ def allows(text: str, written: str, *, may_refuse: bool = True) -> bool:
     return walk.write(written.encode()) and walk.ended
 
 
+DECIMAL = re.compile(r"(?<=\d)[.,](?=\d)")
+"""A sign inside a number breaks no clause."""
+
+
 def read(text: str, **stated: object) -> Draft:
     written = instructions.worked("detection", **stated)
     assert allows(text, written)
     return copying.interpret(copying.source(text), written, lambda start, end: 0.5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(derandomize=True, database=None, max_examples=150, deadline=None)
 @given(TEXTS, st.integers(0, 2**32))
 def test_every_answer_is_json_copied_from_the_text(text: str, seed: int) -> None:
     source = copying.source(text)
@@ -60,7 +65,9 @@ def test_every_answer_is_json_copied_from_the_text(text: str, seed: int) -> None
     assert list(json.loads(written)) == list(copying._SHAPES)
     draft = copying.interpret(source, written, lambda start, end: 0.5)
     names = [*draft.objects, *filter(None, (draft.model, draft.dataset))]
-    assert all(text[span.start : span.end] == span.text and not BREAK.search(span.text) for span in names)
+    assert all(
+        text[span.start : span.end] == span.text and not BREAK.search(DECIMAL.sub("", span.text)) for span in names
+    )
     assert len(draft.objects) == len(json.loads(written)["object"])
     assert all(a.end <= b.start for a, b in zip(draft.objects, draft.objects[1:], strict=False))
     places = {number.start for number in numbers.find(text)}
@@ -68,7 +75,13 @@ def test_every_answer_is_json_copied_from_the_text(text: str, seed: int) -> None
     assert len(draft.quantities) == sum(json.loads(written)[kind] is not None for kind in copying.QUANTITIES)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    derandomize=True,
+    database=None,
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(TEXTS, st.integers(0, 2**32))
 def test_llama_cpp_takes_every_grammar_and_every_answer(tiny_vocabulary: object, text: str, seed: int) -> None:
     from llm_gguf import llama

@@ -37,7 +37,7 @@ def accepts(rules: Grammar, marks: list[str]) -> bool:
     return False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(derandomize=True, database=None, max_examples=60, deadline=None)
 @given(st.text(max_size=300))
 def test_every_text_gives_a_grammar_that_passes_its_own_check(text: str) -> None:
     rules, prompt = built(text)
@@ -45,7 +45,7 @@ def test_every_text_gives_a_grammar_that_passes_its_own_check(text: str) -> None
     assert accepts(rules, [*blank, prompting.NO_TASK, prompting.OUTSIDE])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(derandomize=True, database=None, max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(["cats", "5", "fps", ",", "half a", "U-Net", ".", "\n", "30ms", "and"]), max_size=30))
 def test_all_literals_are_structural_tokens_and_all_rules_are_defined(parts: list[str]) -> None:
     rules, _ = built(" ".join(parts))
