@@ -6,11 +6,12 @@ causally. All first choices right means that greedy writing gives the right answ
 the forms.
 """
 
-from typing import Final
-
-from tokenizers import AddedToken, Tokenizer
+from typing import TYPE_CHECKING, Final
 
 from llm_gguf.prompting import INSIDE, OUTSIDE, Prompt
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 MOST_WORDS: Final = 256
 """A request with more words is left out."""
@@ -21,8 +22,10 @@ def _pointer(word: int) -> str:
     return f"<w{word}>"
 
 
-def prepare(tokenizer: Tokenizer) -> None:
+def prepare(tokenizer: "Tokenizer") -> None:
     """Adds a token for the number of each word, behind all others."""
+    from tokenizers import AddedToken
+
     tokenizer.add_tokens([AddedToken(_pointer(i), normalized=False) for i in range(MOST_WORDS)])
 
 
