@@ -13,6 +13,9 @@ from llm_gguf.numbers import Number
 from llm_gguf.prompting import Word
 from llm_gguf.reader import Finding
 
+GUESS: Final = 0.1
+"""Least probability of a class name that is shown as a guess."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -96,10 +99,6 @@ def interpret(done: Completion, text: str, words: Sequence[Word], numbers: Mappi
                 last += 1
             _take_name(draft, mark, Span(words[i].start, words[last].end, text[words[i].start : words[last].end]))
     return draft
-
-
-GUESS: Final = 0.1
-"""Least probability of a class name that is shown as a guess."""
 
 
 def likeliest_class(done: Completion, text: str, words: Sequence[Word]) -> Span | None:

@@ -172,11 +172,12 @@ class Combiner:
     def _objects(self) -> list[str]:
         names: list[str] = []
         guess = self.draft.guess
-        if not self.draft.objects and guess is not None and self.draft.dataset is None:
+        read = self.draft.objects
+        if not read and guess is not None and self.draft.dataset is None:
             self._differ("data.object", f"none, if anything {guess.text}", "none", "model")
-            self.draft.objects.append(guess)
-        strays = lists.strays(self.text, [(span.start, span.end) for span in self.draft.objects])
-        spans = [span for span in self.draft.objects if (span.start, span.end) not in strays]
+            read = [guess]
+        strays = lists.strays(self.text, [(span.start, span.end) for span in read])
+        spans = [span for span in read if (span.start, span.end) not in strays]
         for start, end in strays:
             self._differ("data.object", self.text[start:end], "none", "reader")
         for start, end in lists.holes(self.text, [(span.start, span.end) for span in spans]):
@@ -208,8 +209,8 @@ class Combiner:
             self._note(path, chosen.start, chosen.end)
         return chosen
 
-    def _sure(self, place: int) -> bool:
-        return self.draft.certainty.get(place, 0.0) >= SURE
+    def _sure(self, place: int, least: float = SURE) -> bool:
+        return self.draft.certainty.get(place, 0.0) >= least
 
     def _believed(self, model: Finding | None) -> bool:
         """Whether a number that the rules did not read this way is the model's to decide."""
@@ -219,12 +220,11 @@ class Combiner:
         """Whether the model is sure that what the rules read is no wish of this kind."""
         start = self._number_start(rules)
         told = {f.start for f in (*self.draft.quantities.values(), *self.draft.metrics)}
-        return start not in told and self.draft.certainty.get(start, 0.0) >= SURE_OF_NOTHING
+        return start not in told and self._sure(start, SURE_OF_NOTHING)
 
     def _number_start(self, finding: Finding) -> int:
         """Where the number of a finding begins; a metric's finding may begin with its name."""
-        numbers = [n.start for n in self.numbers if finding.start <= n.start < finding.end]
-        return numbers[0] if numbers else finding.start
+        return next((n.start for n in self.numbers if finding.start <= n.start < finding.end), finding.start)
 
     def _metrics(self) -> list[Finding]:
         found = [f for f in self.reading.findings if f.field.startswith("metric.")]
@@ -271,7 +271,7 @@ class Combiner:
         """Whether the model is sure that none of these is wished."""
         if kind == "device":
             return self.draft.device_certainty >= SURE_OF_NOTHING
-        return all(self.draft.certainty.get(finding.start, 0.0) >= SURE_OF_NOTHING for finding in written)
+        return all(self._sure(finding.start, SURE_OF_NOTHING) for finding in written)
 
 
 def _distinct(findings: Sequence[Finding]) -> list[Finding]:

@@ -65,7 +65,7 @@ class LlamaEngine:
     """One loaded GGUF. A context is made for each request and freed behind it; not for use from several threads."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self._digest = llama.digest(path)
+        self.sha256 = llama.digest(path)
         self._threads = threads
         self._lib = llama.library()
         self._model = llama.load(path)
@@ -73,42 +73,36 @@ class LlamaEngine:
         if language != PROMPT_LANGUAGE:
             fact = f"{path} speaks {language or 'no known prompt language'}, not {PROMPT_LANGUAGE}"
             raise ModelFileError(fact, "use the model shipped with edge, or one made by llm_gguf.training")
-        self._name = llama.meta(self._model, "general.name") or path.stem
+        self.name = llama.meta(self._model, "general.name") or path.stem
         self._causal = llama.meta(self._model, ATTENTION_KEY) == CAUSAL
         self._vocab = self._lib.llama_model_get_vocab(self._model)
         self._structure = {text: self._single(text) for text in structural_tokens()}
         self._texts = {token: text for text, token in self._structure.items()}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def sha256(self) -> str:
-        return self._digest
 
     def mark(self, prompt: Prompt, grammar: Grammar) -> Completion:
         """Marks one prompt. Raises RequestTooLongError and GrammarError."""
         scores = self.scores(prompt)
         with llama.sampler(self._vocab, grammar) as sampler:
             chosen = [self._choose(sampler, place) for place in scores]
+        shares = [_shares(place) for place in scores]
         return Completion(
-            marks=tuple(self._texts[choice.token] for choice in chosen),
-            probabilities=tuple(choice.share(choice.token) for choice in chosen),
-            forced=sum(choice.scores[choice.token] != max(choice.scores.values()) for choice in chosen),
-            class_begins=tuple(choice.share(self._structure["<object>"]) for choice in chosen),
-            name_goes_on=tuple(choice.share(self._structure[INSIDE]) for choice in chosen),
+            marks=tuple(self._texts[token] for token in chosen),
+            probabilities=tuple(place[token] for token, place in zip(chosen, shares, strict=True)),
+            forced=sum(place[token] != max(place.values()) for token, place in zip(chosen, scores, strict=True)),
+            class_begins=tuple(place[self._structure["<object>"]] for place in shares),
+            name_goes_on=tuple(place[self._structure[INSIDE]] for place in shares),
         )
 
     def scores(self, prompt: Prompt) -> list[dict[int, float]]:
         """The score of every mark at every place that asks, read in one pass. Raises RequestTooLongError."""
-        tokens = self.tokens(prompt)
+        pieces = [self._tokens(piece) for piece in prompt.pieces]
+        tokens = list(itertools.chain.from_iterable(pieces))
         if len(tokens) > MAX_PROMPT_TOKENS:
             raise RequestTooLongError(
                 f"the request has {len(tokens)} tokens, at most {MAX_PROMPT_TOKENS} are read",
                 "state the wish in a few sentences; leave the background out",
             )
-        ends = list(itertools.accumulate(len(self._tokens(piece)) for piece in prompt.pieces))
+        ends = list(itertools.accumulate(map(len, pieces)))
         places = [ends[piece] - 1 for piece in prompt.asking]
         with self._context(len(tokens)) as context:
             self._read(context, tokens, places)
@@ -132,7 +126,7 @@ class LlamaEngine:
         if status != 0:
             raise ModelFileError(f"llama.cpp could not read the prompt (status {status})", "free memory and try again")
 
-    def _choose(self, sampler: Any, scores: dict[int, float]) -> "_Choice":
+    def _choose(self, sampler: Any, scores: dict[int, float]) -> int:
         """The likeliest mark that the grammar allows here."""
         lib = self._lib
         data = (lib.llama_token_data * len(scores))()
@@ -145,7 +139,7 @@ class LlamaEngine:
             raise GrammarError("the grammar allows no mark here")
         token = int(best.id)
         lib.llama_sampler_accept(sampler, token)
-        return _Choice(token, scores)
+        return token
 
     @contextmanager
     def _context(self, prompt_tokens: int) -> Iterator[Any]:
@@ -176,18 +170,12 @@ class LlamaEngine:
         return tokens[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A mark taken, and the scores of all."""
-
-    token: int
-    scores: dict[int, float]
-
-    def share(self, token: int) -> float:
-        """The probability of a mark among all marks."""
-        highest = max(self.scores.values())
-        total = math.fsum(math.exp(score - highest) for score in self.scores.values())
-        return math.exp(self.scores[token] - highest) / total
+def _shares(scores: dict[int, float]) -> dict[int, float]:
+    """The probability of every mark among all marks."""
+    highest = max(scores.values())
+    sizes = {token: math.exp(score - highest) for token, score in scores.items()}
+    total = math.fsum(sizes.values())
+    return {token: size / total for token, size in sizes.items()}
 
 
 if TYPE_CHECKING:

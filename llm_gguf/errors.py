@@ -1,12 +1,16 @@
 """What can go wrong while a request is read; every message names the fact, every note the next step."""
 
 
-class RequestError(Exception):
-    """The text cannot become a configuration."""
+class ExplainedError(Exception):
+    """A fact as its message and the next step as its note."""
 
     def __init__(self, fact: str, next_step: str) -> None:
         super().__init__(fact)
         self.add_note(next_step)
+
+
+class RequestError(ExplainedError):
+    """The text cannot become a configuration."""
 
 
 class EmptyRequestError(RequestError):
@@ -37,36 +41,20 @@ class UnfinishedAnswerError(RequestError):
     """The language model wrote on and on, or could not write a word of the request."""
 
 
-class ConflictError(RequestError):
-    """The text states two different values for one constraint."""
-
-
-class ModelFileError(Exception):
+class ModelFileError(ExplainedError):
     """The language model cannot be used: file missing, not a GGUF, or made for another prompt language."""
-
-    def __init__(self, fact: str, next_step: str) -> None:
-        super().__init__(fact)
-        self.add_note(next_step)
 
 
 class GrammarError(Exception):
     """A grammar that llama.cpp must never see: it would end the process."""
 
 
-class BatchFileError(Exception):
+class BatchFileError(ExplainedError):
     """A file of requests cannot be used: unreadable, not JSON lines, or without the answers that scoring needs."""
 
-    def __init__(self, fact: str, next_step: str) -> None:
-        super().__init__(fact)
-        self.add_note(next_step)
 
-
-class FetchError(Exception):
+class FetchError(ExplainedError):
     """A model could not be pulled or found; what arrived of it so far is kept wherever it can be continued."""
-
-    def __init__(self, fact: str, next_step: str) -> None:
-        super().__init__(fact)
-        self.add_note(next_step)
 
 
 class UnknownModelError(FetchError):

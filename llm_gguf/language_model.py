@@ -34,14 +34,7 @@ class MarkingModel:
 
     def __init__(self, marker: engine.Engine) -> None:
         self.marker = marker
-
-    @property
-    def name(self) -> str:
-        return self.marker.name
-
-    @property
-    def sha256(self) -> str:
-        return self.marker.sha256
+        self.name, self.sha256 = marker.name, marker.sha256
 
     def read(self, text: str, *, may_refuse: bool = True) -> Answer:
         prompt = prompting.encode(text)

@@ -17,14 +17,7 @@ class ChatModel:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-
-    @property
-    def name(self) -> str:
-        return self.writer.name
-
-    @property
-    def sha256(self) -> str:
-        return self.writer.sha256
+        self.name, self.sha256 = writer.name, writer.sha256
 
     def read(self, text: str, *, may_refuse: bool = True) -> Answer:
         """Reads one request; confidence is the product over all tokens where different texts were allowed.

@@ -82,7 +82,7 @@ class LlamaWriter:
             raise ModelFileError(f"{path} is an encoder, not a model that writes", _HINT)
         self._vocab = self._lib.llama_model_get_vocab(self._model)
         self._size = self._lib.llama_vocab_n_tokens(self._vocab)
-        self._name = llama.meta(self._model, "general.name") or path.stem
+        self.name = llama.meta(self._model, "general.name") or path.stem
         self._before, self._behind = self._instructions(_template(path, self._model))
         trained = self._lib.llama_model_n_ctx_train(self._model)
         taken = len(self._before) + len(self._behind) + MAX_ANSWER_TOKENS
@@ -92,18 +92,10 @@ class LlamaWriter:
             raise ModelFileError(fact, "give a model with a context of 4096 tokens or more")
         self._context = self._new_context(taken + self._room, threads)
         held.callback(self._lib.llama_free, self._context)
-        self._digest = llama.digest(path)
+        self.sha256 = llama.digest(path)
         self._read: list[int] = []
         """Tokens whose keys and values the context holds."""
         self._pieces: dict[int, bytes] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def sha256(self) -> str:
-        return self._digest
 
     def write(self, request: str, grammar: Grammar) -> Sequence[Token]:
         """The likeliest allowed token after the other, until the grammar ends. Raises RequestTooLongError."""

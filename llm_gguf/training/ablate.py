@@ -16,15 +16,15 @@ from llm_gguf import batch
 from llm_gguf.training.forms import FORMS
 from llm_gguf.understanding import reading
 
+NO_WORDNET: Final = "no WordNet: names of the themes and made-up ones"
 VARIANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "base: width 256, 6 layers": (),
     "small: width 128, 4 layers": ("--width", "128", "--layers", "4"),
     "wide: width 384, 6 layers": ("--width", "384"),
     "6,000 requests, repeated": ("--requests", "6000"),
     "each word sees only what stands before it": ("--causal",),
-    "no WordNet: names of the themes and made-up ones": (),
+    NO_WORDNET: (),
 }
-NO_WORDNET: Final = "no WordNet: names of the themes and made-up ones"
 
 
 def _run(module: str, *arguments: str) -> None:

@@ -202,7 +202,7 @@ class Composer:
         """Now and then a number of millions is written out: 2,500,000."""
         if self.rng.random() > 0.1:
             return pattern
-        return re.sub(r"\{M:\d+\}(?: million\b| ?M\b(?! ?[pw]\w* million))", "{count: 0}", pattern, count=1)
+        return re.sub(r"\{M:\d+\}(?: million\b| ?M\b)", "{count: 0}", pattern, count=1)
 
     def _slot(self, slot: Slot, request: _Request, *, before: str, after: str) -> str:
         rng, kind = self.rng, slot.kind
@@ -290,8 +290,7 @@ class Composer:
             return 1
         if written == 1 and "two" not in slot.hints:
             return 1 if slot.hints or rng.random() < 0.8 else rng.choice((2, 3))
-        low = 2 if slot.kind in ("S", "G") or slot.hints else 1
-        return max(2, low, written + rng.choice((-1, 0, 0, 0, 1, 2, 4)))
+        return max(2, written + rng.choice((-1, 0, 0, 0, 1, 2, 4)))
 
     def _joined(self, lines: list[str]) -> str:
         """The lines as one text; only what the lines themselves break is broken."""

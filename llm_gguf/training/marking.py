@@ -28,7 +28,6 @@ class Sample:
     text: str
     task: str
     gpu: str = "none"
-    engine: str = "none"
     marks: list[Mark] = field(default_factory=list)
 
 
@@ -60,8 +59,7 @@ def unmark(text: str) -> tuple[str, list[Mark]]:
 
 def outside_heads(text: str, change: Callable[[str], str]) -> str:
     """Changes the text and the marked words, but not the heads of the marks."""
-    heads = re.split(f"({_OPEN}[^{_SEP}]*{_SEP})", text)
-    return "".join(part if part.startswith(_OPEN) else change(part) for part in heads)
+    return _between(f"({_OPEN}[^{_SEP}]*{_SEP})", text, change)
 
 
 def capital(text: str) -> str:
@@ -71,5 +69,8 @@ def capital(text: str) -> str:
 
 def outside_marks(text: str, change: Callable[[str], str]) -> str:
     """Changes the text that no mark covers."""
-    parts = re.split(f"({_OPEN}[^{_CLOSE}]*{_CLOSE})", text)
-    return "".join(part if part.startswith(_OPEN) else change(part) for part in parts)
+    return _between(f"({_OPEN}[^{_CLOSE}]*{_CLOSE})", text, change)
+
+
+def _between(kept: str, text: str, change: Callable[[str], str]) -> str:
+    return "".join(part if part.startswith(_OPEN) else change(part) for part in re.split(kept, text))

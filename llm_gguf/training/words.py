@@ -65,7 +65,6 @@ _NUMBERED: Final = (
     "number",
     "size",
 )
-_FALLBACK: Final = {"G": ("T", "S", "M"), "O": ("T",), "Ts": ("T",), "Bs": ("B",)}
 _LEFTOVERS: Final = ("other", "background", "none", "anything else", "nothing", "unknown", "others", "the rest", "misc")
 _WITH: Final = ("with", "with", "with", "without", "in", "on", "of", "and")
 
@@ -150,10 +149,7 @@ def code(rng: random.Random) -> str:
         return pseudo(rng) + "_" + pseudo(rng)
     if pick < 0.75:
         return pseudo(rng) + "-" + pseudo(rng)
-    head = rng.choice(
-        ("class", "type", "grade", "digit", "letter", "stage", "group", "level", "category", "number", "size")
-    )
-    return f"{head} {rng.choice((str(rng.randint(0, 12)), rng.choice(_CAPITALS), rng.choice(_CAPITALS).lower()))}"
+    return f"{rng.choice(_NUMBERED)} {rng.choice((str(rng.randint(0, 12)), rng.choice(_CAPITALS), rng.choice(_CAPITALS).lower()))}"
 
 
 class Names:
@@ -166,7 +162,6 @@ class Names:
 
     def any(self, kind: str) -> str:
         """A name of the kind from any theme."""
-        kind = self.rng.choice(_FALLBACK.get(kind, (kind,))) if kind not in self.themes[0].names else kind
         return self.rng.choice(self.rng.choice(self.themes).names[kind])
 
     def _looked_up(self, kind: str) -> str:
@@ -182,7 +177,7 @@ class Names:
         kind = {"Ts": "T", "Bs": "B"}.get(kind, kind)
         if kind == "O":
             kind = rng.choice(("T", "T", "S", "M", "G", "B"))
-        own = list(theme.names.get(kind, theme.names["T"]))
+        own = list(theme.names[kind])
         rng.shuffle(own)
         mixed = rng.random() < 0.45
         names: list[str] = []
@@ -212,7 +207,7 @@ class Names:
         rng = self.rng
         pick = rng.random()
         if pick < 0.16:
-            return rng.choice(theme.names.get(kind, theme.names["T"]))
+            return rng.choice(theme.names[kind])
         if pick < 0.32:
             return self.any(kind)
         if pick < 0.52:
