@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from edge.options import LLM_HELP, Json, print_json
+
 app = typer.Typer(
     name="bench", help="Measure edge itself on known answers.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -30,10 +32,8 @@ def requests(
     by: Annotated[
         By, typer.Option(help="Both readers together, the language model alone, or the rules alone.")
     ] = By.BOTH,
-    llm: Annotated[
-        str | None, typer.Option(help="Another GGUF model: a file or a name.", show_default="edge's own")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
+    llm: Annotated[str | None, typer.Option(help=LLM_HELP, show_default="edge's own")] = None,
+    as_json: Json = False,
 ) -> None:
     """Score the reading of requests: keys right, requests right, invented wishes, per key and per task."""
     from edge.settings import resolve
@@ -43,21 +43,13 @@ def requests(
 
 def score_requests(file: Path | None, llm: Path | None, by: By, as_json: bool) -> None:
     """Read every request of the file (edge's own benchmark if None), print the score."""
-    import json
-
     from edge.report import terminal
-    from edge.report.progress import ProgressLine
+    from edge.report.progress import counted
     from llm_gguf import batch, understanding
 
-    progress = ProgressLine()
     rows = batch.rows((file or batch.OWN_BENCHMARK).expanduser())
     reader = understanding.reading(llm, by=by.value)
-    results = []
-    for done in batch.read(rows, reader):
-        results.append(done)
-        progress.say(f"{len(results)} of {len(rows)}")
-    progress.clear()
-    found = batch.score(results)
+    found = batch.score(list(counted(batch.read(rows, reader), len(rows))))
     terminal.benchmark(found)
     if as_json:
-        print(json.dumps(asdict(found), ensure_ascii=False))
+        print_json(asdict(found))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import errno
 import json
 import os
@@ -16,6 +15,7 @@ import typer
 
 from edge import __version__, bench_commands, llm_commands
 from edge.errors import EdgeError, Exit, VerificationFailed
+from edge.options import LLM_HELP, Json, print_json
 
 app = typer.Typer(
     name="edge",
@@ -46,9 +46,6 @@ FOREIGN = {
 
 INTERRUPTED = "Interrupted. Finished steps are kept; run the same command to go on."
 STATES = {"start": "begins", "kept": "finished earlier, kept", "done": "done"}
-
-LLM_HELP = "Another GGUF model to read the request: a file, or a name of `edge llm list`."
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document as the last line of standard output.")]
 
 
 class _State:
@@ -109,7 +106,7 @@ def produce(
     packed = run(job, _listener())
     _tell_package(Path(packed.folder))
     if as_json:
-        _print_json(
+        print_json(
             {
                 "package": packed.folder,
                 "overall": packed.overall,
@@ -149,7 +146,7 @@ def understand(
     found = read(_text_of(str(request)), chosen)
     terminal.understood(found)
     if as_json:
-        _print_json(found.config)
+        print_json(found.config)
 
 
 @app.command()
@@ -168,7 +165,7 @@ def verify(
     found = run(_existing(package), staged=staged, data=data.resolve() if data else None, say=ProgressLine().say)
     terminal.checks(found)
     if as_json:
-        _print_json(json.loads(to_json(found)))
+        print_json(json.loads(to_json(found)))
     if found.overall == "failed" and not staged:
         raise VerificationFailed(f"{package} does not hold what it promises on this machine")
 
@@ -207,7 +204,7 @@ def run(
             faults.append(str(error))
             continue
         answer = predictor(image, where)
-        _print_json({"image": str(path), **describe(answer, predictor.spec, threshold)})
+        print_json({"image": str(path), **describe(answer, predictor.spec, threshold)})
         if path in pictures:
             write(pictures[path], picture(image, answer, predictor.spec, threshold))
     if faults:
@@ -224,7 +221,7 @@ def doctor(as_json: Json = False) -> None:
     found = examine()
     tell(found)
     if as_json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
     if not found.healthy:
         raise typer.Exit(Exit.ENVIRONMENT)
 
@@ -272,20 +269,16 @@ def _text_of(request: str) -> str:
 
 def _understand_batch(path: Path, llm: Path | None, as_json: bool) -> None:
     import llm_gguf
-    from edge.report.progress import ProgressLine
+    from edge.report.progress import counted
     from llm_gguf import batch
 
-    progress = ProgressLine()
     rows = batch.rows(path.expanduser())
-    reader = llm_gguf.reading(llm)
     refused = 0
-    for number, done in enumerate(batch.read(rows, reader), start=1):
-        progress.say(f"{number} of {len(rows)}")
+    for done in counted(batch.read(rows, llm_gguf.reading(llm)), len(rows)):
         if as_json:
             error = {"error": done.refusal} if done.refusal else {}
-            _print_json({"id": done.row.id, "config": done.config, **error})
+            print_json({"id": done.row.id, "config": done.config, **error})
         refused += bool(done.refusal)
-    progress.clear()
     print(f"{len(rows)} requests read, {refused} refused", file=sys.stderr)
 
 
@@ -361,10 +354,3 @@ def _tell_package(folder: Path) -> None:
     verified = from_json(Verified, (folder / "verification.json").read_text(encoding="utf-8"))
     terminal.checks(verified)
     print(f"Package: {folder}\nReport:  {folder / 'report.html'}", file=sys.stderr)
-
-
-def _print_json(document: Any) -> None:
-    # JSON is UTF-8 whatever the locale; a file name that is not becomes an escape that JSON readers undo
-    with contextlib.suppress(AttributeError):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    print(json.dumps(document, ensure_ascii=False), flush=True)

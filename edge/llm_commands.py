@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge.options import Json, print_json
+
 if TYPE_CHECKING:
     from llm_gguf.library.catalogue import Entry
 
@@ -23,7 +25,6 @@ Folder = Annotated[
     Path | None,
     typer.Option(help="Folder of pulled models.", show_default="$XDG_DATA_HOME/edge/llm or ~/.local/share/edge/llm"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document as the last line of standard output.")]
 
 
 @app.command("list")
@@ -50,7 +51,7 @@ def list_models(folder: Folder = None, as_json: Json = False) -> None:
             for model in models
         ]
         rest = [{"name": o.name, "path": str(o.path), "size_bytes": o.size_bytes} for o in others]
-        _print_json({"folder": str(place), "models": listed, "others": rest})
+        print_json({"folder": str(place), "models": listed, "others": rest})
 
 
 @app.command()
@@ -75,7 +76,7 @@ def pull(
         line.clear()
     print(f"Pulled: {path}\nUse it: --llm {path.stem if folder is None else path}", file=sys.stderr)
     if as_json:
-        _print_json({"name": path.stem, "path": str(path), "size_bytes": path.stat().st_size})
+        print_json({"name": path.stem, "path": str(path), "size_bytes": path.stat().st_size})
 
 
 def _place(folder: Path | None) -> Path:
@@ -139,12 +140,6 @@ class _Line:
 
     def clear(self) -> None:
         self._line.clear()
-
-
-def _print_json(document: object) -> None:
-    import json
-
-    print(json.dumps(document, ensure_ascii=False), flush=True)
 
 
 @app.command()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
 
 LOG_EVERY_S = 20.0  # without a terminal: often enough to see life, rare enough to read
 
@@ -34,3 +38,12 @@ class ProgressLine:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             self._shown = False
+
+
+def counted(things: Iterable[Thing], total: int) -> Iterator[Thing]:
+    """The same things, with a line that says how many have come."""
+    line = ProgressLine()
+    for number, thing in enumerate(things, start=1):
+        line.say(f"{number} of {total}")
+        yield thing
+    line.clear()
