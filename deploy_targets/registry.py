@@ -17,10 +17,12 @@ class Row:
 
 BACKENDS: dict[str, Row] = {
     "onnxruntime": Row("deploy_targets.onnxruntime:OnnxRuntime", "pip install onnxruntime"),
+    "openvino": Row("deploy_targets.openvino:OpenVino", "pip install openvino"),
+    "ncnn": Row("deploy_targets.ncnn:Ncnn", "pip install ncnn"),
+    "torchscript": Row("deploy_targets.torchscript:TorchScript", "pip install torch"),
+    "tensorrt": Row("deploy_targets.tensorrt:TensorRt", "install TensorRT and pycuda for the card's driver"),
 }
 
-# Engines that requests may name and that have no backend yet: known words, honest refusals.
-PLANNED = ("openvino", "ncnn", "torchscript", "tensorrt")
 DEFAULT = "onnxruntime"
 
 
@@ -33,8 +35,6 @@ def backend(name: str) -> Backend:
     row = BACKENDS.get(name)
     if row is None:
         error = EngineUnknown(f"there is no backend {name!r}")
-        if name in PLANNED:
-            error.args = (f"the backend {name} is not part of this version of edge",)
         error.add_note(f"Ask for one of: {', '.join(BACKENDS)}.")
         raise error
     module, _, attribute = row.location.partition(":")

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge import __version__, bench_commands, llm_commands
+from edge import __version__, bench_commands, llm_commands, profile_commands
 from edge.errors import EdgeError, Exit, VerificationFailed
 from edge.options import LLM_HELP, Json, print_json
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(llm_commands.app, name="llm")
+app.add_typer(profile_commands.app, name="profile")
 app.add_typer(bench_commands.app, name="bench")
 
 # Errors of the lower floors, by the module and class that is their base, and the exit code each stands for.
@@ -153,16 +154,24 @@ def understand(
 def verify(
     package: Annotated[Path, typer.Argument(help="Folder of a package.")],
     data: Annotated[Path | None, typer.Option(help="Where the dataset lies now.", show_default="where it was")] = None,
+    soak: Annotated[str, typer.Option(help="How long the model runs at its rate, such as 20s, 10m.")] = "20s",
     staged: Annotated[bool, typer.Option("--staged", hidden=True)] = False,
     as_json: Json = False,
 ) -> None:
     """Reopen a package and check it: files, answers, test metric, speed on this machine."""
     from edge.report import terminal
     from edge.report.progress import ProgressLine
+    from edge.settings import seconds
     from edge.steps.verify import run
     from edge.workdir import to_json
 
-    found = run(_existing(package), staged=staged, data=data.resolve() if data else None, say=ProgressLine().say)
+    found = run(
+        _existing(package),
+        staged=staged,
+        data=data.resolve() if data else None,
+        soak_s=seconds(soak),
+        say=ProgressLine().say,
+    )
     terminal.checks(found)
     if as_json:
         print_json(json.loads(to_json(found)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy_targets.registry import BACKENDS, PLANNED, backend
+from deploy_targets.registry import BACKENDS, DEFAULT, backend
 from profiler.hardware import fingerprint
 
 OK, MISSING, NOTE = "ok", "missing", "note"
@@ -107,10 +107,12 @@ def _backends() -> list[Finding]:
     for name, row in BACKENDS.items():
         status = backend(name).status()
         if status.available:
-            findings.append(Finding("Backends", name, OK, f"{status.version}: {', '.join(status.devices)}"))
+            runs = f"{', '.join(status.devices)}; {' '.join(status.precisions)}"
+            findings.append(Finding("Backends", name, OK, f"{status.version}: {runs}"))
         else:
-            findings.append(Finding("Backends", name, MISSING, row.install))
-    findings += [Finding("Backends", name, NOTE, "not part of this version") for name in PLANNED]
+            # one engine is enough to make and run packages; the others are for requests that name them, and for speed
+            state = MISSING if name == DEFAULT else NOTE
+            findings.append(Finding("Backends", name, state, status.hint or row.install))
     return findings
 
 
@@ -146,4 +148,7 @@ def _tools() -> list[Finding]:
 
 
 def _never_run() -> list[Finding]:
-    return [Finding("Never run so far", "CUDA set-up", NOTE, "written for machines with a card, not yet run on one")]
+    return [
+        Finding("Never run so far", "CUDA set-up", NOTE, "written for machines with a card, not yet run on one"),
+        Finding("Never run so far", "TensorRT", NOTE, "written against its API and tested without a card or library"),
+    ]

@@ -63,6 +63,10 @@ class VerificationFailed(EdgeError):
     exit_code = Exit.VERIFICATION
 
 
+class ParityFailed(VerificationFailed):
+    """A converted model does not answer as the PyTorch model does."""
+
+
 class Busy(EdgeError):
     """Another process works in the same folder."""
 

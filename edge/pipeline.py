@@ -17,6 +17,7 @@ from typing import TypedDict
 
 from edge import __version__
 from edge.errors import BadRequest, DataError, StorageError, VerificationFailed
+from edge.profiling.database import default_path
 from edge.records import (
     Choice,
     Exported,
@@ -39,10 +40,14 @@ from zoo.models import ModelCard
 PACKAGE = "package"
 RESERVE_S = 75.0  # for export, verification and packing, out of the budget
 MEASURE_S = 75.0  # what gathering and measuring usually take
+SOAK_SHARE, LEAST_SOAK_S, MOST_SOAK_S = 0.05, 5.0, 120.0  # of the budget: the finished model runs at its rate
 TUNE_SHARE = 0.25  # of what measuring left over
 LEAST_TUNE_S = 10.0
 LEAST_TRAIN_S = 30.0  # even if the budget is spent: a model that saw nothing serves nobody
-LIBRARIES = ("torch", "onedl-mmengine", "onedl-mmcv", "mmdeploy", "onnx", "onnxruntime", "optuna", "llama-cpp-python")
+LIBRARIES = (
+    *("torch", "onedl-mmengine", "onedl-mmcv", "mmdeploy", "optuna", "llama-cpp-python"),
+    *("onnx", "onnxruntime", "openvino", "nncf", "ncnn", "pnnx"),
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,15 @@ class _Flow:
             "measure",
             Measurements,
             lambda folder: measure.run(
-                request, cards, dataset, folder, threads=settings.threads, training=training, say=self.say
+                request,
+                cards,
+                dataset,
+                folder,
+                threads=settings.threads,
+                precisions=settings.precisions,
+                training=training,
+                profiles=settings.profiles or default_path(),
+                say=self.say,
             ),
         )
 
@@ -158,16 +171,30 @@ class _Flow:
         )
 
     def export(self, request: Request, choice: Choice, trained: Trained, dataset: Dataset) -> Exported:
-        def work(folder: Path) -> Exported:
-            spec = measure.spec(request, choice.chosen.card, dataset, self.job.settings.threads)
-            return export.run(request, choice, trained, dataset, spec, self.work.root, folder)
-
-        return self.work.step("export", Exported, work)
+        settings = self.job.settings
+        return self.work.step(
+            "export",
+            Exported,
+            lambda folder: export.run(
+                request,
+                choice,
+                trained,
+                dataset,
+                self.work.root,
+                folder,
+                threads=settings.threads,
+                most_drop=settings.precision_drop,
+                say=self.say,
+            ),
+        )
 
     def verify(self, exported: Exported) -> Verified:
         staged = self.work.root / exported.folder
+        soak_s = min(max(self.job.budget_s * SOAK_SHARE, LEAST_SOAK_S), MOST_SOAK_S)
         # refused inside the step, so that a verdict that failed is no finished step: the same command verifies again
-        return self.work.step("verify", Verified, lambda folder: _unbroken(verify_afresh(staged, folder), staged))
+        return self.work.step(
+            "verify", Verified, lambda folder: _unbroken(verify_afresh(staged, folder, soak_s), staged)
+        )
 
     def story(
         self,
@@ -210,9 +237,20 @@ class _Flow:
         return lambda done, total: self.say(f"{thing} {done} of {total}")
 
 
-def verify_afresh(staged: Path, folder: Path) -> Verified:
+def verify_afresh(staged: Path, folder: Path, soak_s: float) -> Verified:
     """Run `edge verify` in a process of its own, which never saw the training, and read its verdict."""
-    command = [sys.executable, "-P", "-m", "edge", "verify", str(staged), "--staged", "--json"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "edge",
+        "verify",
+        str(staged),
+        "--staged",
+        "--soak",
+        f"{soak_s:.0f}s",
+        "--json",
+    ]
     log = folder / "verify.log"
     with log.open("wb") as errors:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, check=False)

@@ -39,8 +39,7 @@ class Request:
     text: str
     task: str
     objects: tuple[str, ...]
-    engine: str  # a name of deploy_targets
-    engine_stated: bool
+    engine: str | None  # a name of deploy_targets, None if any will do
     device: str
     specific_model: str | None
     limits: Limits
@@ -88,19 +87,27 @@ class Timing:
 
 @dataclass(frozen=True)
 class Measured:
-    """One candidate on this hardware: counted size, measured speed."""
+    """One candidate on this hardware, a network on an engine in a precision: counted size, measured speed.
+
+    `engine` is empty where counting alone ruled the network out.
+    """
 
     card: ModelCard
     parameters: int
     flops: int
-    onnx_bytes: int
-    onnx_sha256: str
+    model_bytes: int
+    artefact_sha256: str
     timings: tuple[Timing, ...]
-    verdict: str  # PASS, FAIL, UNDECIDED, UNCHECKED, ERROR
+    verdict: str  # PASS, FAIL, UNDECIDED, UNCHECKED, ERROR, OVER LIMIT
     explanation: str
     stable: bool
+    engine: str = ""
+    precision: str = "fp32"
     warnings: tuple[str, ...] = ()
+    parity: dict[str, float] = field(default_factory=dict)
     peak_rss_mb: float | None = None
+    energy_j: float | None = None  # joules a query; None where the machine does not tell
+    disturbed: bool = False  # some windows that count ran beside other work
     update_s: float | None = None  # measured seconds of one training update; None where it was not tried
     train_threads: int = 1  # PyTorch's, the faster choice as measured
     updates: int | None = None  # that fit into the time for training
@@ -111,11 +118,22 @@ class Measured:
         return self.verdict in ("PASS", "UNCHECKED")
 
     @property
-    def preference(self) -> tuple[float, int, float, str]:
-        """Sorts the better expected first: quoted quality, then the larger input, then the faster."""
+    def title(self) -> str:
+        """The network and the form it runs in: `rtmdet_tiny 320x320, openvino bf16`."""
+        return f"{self.card.title}, {self.engine} {self.precision}" if self.engine else self.card.title
+
+    @property
+    def lossless(self) -> bool:
+        """Whether it computes in the precision that the network is trained in."""
+        return self.precision == "fp32"
+
+    @property
+    def preference(self) -> tuple[float, int, bool, float, str]:
+        """Sorts the better expected first: quoted quality, the larger input, full precision, then the faster."""
         timing = self.timing("pipeline")
         slow = timing.p90_ms if timing else float("inf")
-        return (-self.card.quoted_quality, -self.card.width * self.card.height, slow, self.card.title)
+        area = self.card.width * self.card.height
+        return (-self.card.quoted_quality, -area, not self.lossless, slow, self.title)
 
     def timing(self, scope: str) -> Timing | None:
         return next((t for t in self.timings if t.scope == scope), None)
@@ -124,11 +142,12 @@ class Measured:
 @dataclass(frozen=True)
 class Measurements:
     hardware: dict[str, Any]
-    engine: str
     threads: int
     scope: str
     candidates: tuple[Measured, ...]
     not_measured: tuple[str, ...]  # shortlisted, left out, each with its reason
+    refused: tuple[str, ...] = ()  # engines and precisions that cannot run here, each with its reason
+    networks: int = 0  # that were shortlisted; how many of them were measured says how much the forecast saved
 
 
 @dataclass(frozen=True)
@@ -143,6 +162,7 @@ class Choice:
     reasons: tuple[str, ...]
     rejected: tuple[Rejection, ...]
     runners_up: tuple[str, ...]
+    lower: tuple[Measured, ...] = ()  # the same network in lower precisions, faster, to be proven after training
 
 
 @dataclass(frozen=True)
@@ -193,12 +213,27 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class PrecisionTrial:
+    """A lower precision of the trained network beside its full one: both figures, and what came of it."""
+
+    title: str
+    speedup: float | None  # of the median, whole pipeline; None where it could not be made or timed
+    metric: float | None  # on validation images
+    full_metric: float
+    kept: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Exported:
     folder: str  # staged package, relative to the job's folder
-    model_sha256: str
+    engine: str
+    precision: str
+    artefact_sha256: str
     model_bytes: int
     reference_samples: int
     seconds: float
+    trials: tuple[PrecisionTrial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,6 +247,26 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Endured:
+    """The finished model run for a while: at the rate asked for, or back to back where none was.
+
+    `missed` counts images answered later than one period after they were due; `drift` is the change of the median in a
+    minute, of 1, with its 95 % interval; `trend` says in a word whether that is more than chance.
+    """
+
+    fps: float | None
+    seconds: float
+    queries: int
+    missed: int
+    worst_ms: float
+    median_ms: float
+    p90_ms: float
+    trend: str
+    drift: float | None
+    drift_interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
 class Verified:
     overall: str  # perfect, works, failed
     checks: tuple[Check, ...]
@@ -221,6 +276,8 @@ class Verified:
     baseline_title: str
     parity: dict[str, float]
     timings: tuple[Timing, ...] = ()
+    endured: Endured | None = None
+    artefact_sha256: str = ""  # of the files that were timed
     details: dict[str, Any] = field(default_factory=dict)
 
 

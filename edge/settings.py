@@ -6,6 +6,7 @@ import math
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from edge.errors import BadRequest
 
 FILE_VARIABLE = "EDGE_SETTINGS"
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 DURATIONS = "Write 90s, 10m or 1h30m."
 # name -> least and most; the seed's most is that of numpy's and PyTorch's legacy generators
 RANGES = {"threads": (1, 1024), "train_threads": (0, 1024), "seed": (0, 2**32 - 1)}
@@ -26,6 +28,9 @@ class Settings:
     train_threads: int = 0  # most that PyTorch may use in training, 0 for every core; the faster of 1 and this is taken
     llm: Path | None = None  # another GGUF model that reads requests, by path or by name; None takes edge's own
     seed: int = 0  # of split, search and training
+    precisions: tuple[str, ...] = PRECISIONS  # that may be shipped; fp32 is always made, and others are held against it
+    precision_drop: float = 0.01  # most that a lower precision may lose of the metric, of 1, to be shipped
+    profiles: Path | None = None  # database of what was measured; None takes $XDG_DATA_HOME/edge/profiles.db
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Job:
             "threads": self.settings.threads,
             "llm": str(self.settings.llm) if self.settings.llm else None,
             "seed": self.settings.seed,
+            "precisions": list(self.settings.precisions),
+            "precision_drop": self.settings.precision_drop,
         }
 
 
@@ -73,10 +80,9 @@ def resolve(**flags: Any) -> Settings:
         if given is None:
             continue
         try:
-            values[setting.name] = _model(given) if setting.name == "llm" else _whole_number(given)
+            values[setting.name] = READERS[setting.name][0](given)
         except (TypeError, ValueError):
-            kind = "a file or a name of `edge llm list`" if setting.name == "llm" else "a whole number"
-            faults.append(f"{source}: {setting.name} is {given!r}, expected {kind}")
+            faults.append(f"{source}: {setting.name} is {given!r}, expected {READERS[setting.name][1]}")
     faults += [
         f"{name} is {values[name]}, expected {least} to {most}"
         for name, (least, most) in RANGES.items()
@@ -92,6 +98,26 @@ def _whole_number(given: Any) -> int:
     if isinstance(given, bool | float):
         raise TypeError
     return int(given)
+
+
+def _share(given: Any) -> float:
+    if isinstance(given, bool) or not 0 <= float(given) <= 1:
+        raise ValueError
+    return float(given)
+
+
+def _precisions(given: Any) -> tuple[str, ...]:
+    """From "fp32,int8", or a list; fp32 is in it whether named or not, because others are held against it."""
+    words = [word.strip() for word in given.split(",")] if isinstance(given, str) else list(given)
+    if not words or set(words) - set(PRECISIONS):
+        raise ValueError
+    return tuple(word for word in PRECISIONS if word in words or word == PRECISIONS[0])
+
+
+def _path(given: Any) -> Path:
+    if not str(given).strip():
+        raise ValueError
+    return Path(given).expanduser().resolve()
 
 
 def _model(given: Any) -> Path:
@@ -118,6 +144,18 @@ def _file() -> tuple[Path, dict[str, Any]]:
         return path, tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"{path} is not valid TOML: {error}", "Correct the file.") from error
+
+
+# name -> how a given value is read, and what is said when it cannot be
+READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "threads": (_whole_number, "a whole number"),
+    "train_threads": (_whole_number, "a whole number"),
+    "llm": (_model, "a file or a name of `edge llm list`"),
+    "seed": (_whole_number, "a whole number"),
+    "precisions": (_precisions, f"some of {', '.join(PRECISIONS)}"),
+    "precision_drop": (_share, "a number from 0 to 1"),
+    "profiles": (_path, "a file"),
+}
 
 
 def seconds(text: str) -> float:

@@ -6,13 +6,17 @@ import os
 import platform
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 UNAVAILABLE = "unavailable"
 CPUINFO = Path("/proc/cpuinfo")
-GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+CPU0 = Path("/sys/devices/system/cpu/cpu0")
+GOVERNOR = CPU0 / "cpufreq/scaling_governor"
+PREFERENCE = CPU0 / "cpufreq/energy_performance_preference"
+PLATFORM = Path("/sys/firmware/acpi/platform_profile")
+CACHES = CPU0 / "cache"
 ISA_FLAGS = (
     ("sse4_2", "sse4_2"),
     ("avx", "avx"),
@@ -34,6 +38,10 @@ ISA_FLAGS = (
 """The kernel's flag and our word: instruction sets that inference libraries choose kernels by."""
 
 
+KEYED = ("cpu_model", "physical_cores", "logical_cores", "isa", "memory_bytes", "accelerators", "machine")
+"""What makes two machines different. Fields added later describe it, but must not give a known machine a new key."""
+
+
 @dataclass(frozen=True)
 class Accelerator:
     """One GPU as nvidia-smi reports it; memory in bytes, None if not stated."""
@@ -45,7 +53,11 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class Hardware:
-    """One machine. Cores are those this process may use; memory is the whole machine's, in bytes."""
+    """One machine. Cores are those this process may use; memory is the whole machine's, in bytes.
+
+    `power_mode` is what the maker's tool or the firmware calls it; `caches` are bytes of the first CPU's caches, which
+    it may share, by L1d, L2, L3; `virtualised` is None where the kernel does not tell.
+    """
 
     cpu_model: str
     physical_cores: int | None
@@ -57,11 +69,15 @@ class Hardware:
     system: str
     kernel: str
     machine: str
+    power_mode: str = UNAVAILABLE
+    caches: dict[str, int] = field(default_factory=dict)
+    virtualised: bool | None = None
 
     @property
     def key(self) -> str:
-        """16 hex digits over what decides speed; the governor and the kernel may change without a new machine."""
-        stable = {name: value for name, value in asdict(self).items() if name not in ("governor", "kernel", "system")}
+        """16 hex digits over what decides speed and stays: not the kernel, and not the governor and the power mode, by
+        which a profile is keyed apart."""
+        stable = {name: value for name, value in asdict(self).items() if name in KEYED}
         # what the kernel keeps for itself differs by a few MB from version to version
         stable["memory_bytes"] = round(self.memory_bytes / 2**30)
         return hashlib.sha256(json.dumps(stable, sort_keys=True).encode()).hexdigest()[:16]
@@ -95,6 +111,9 @@ def fingerprint() -> Hardware:
         system=_system(),
         kernel=platform.release(),
         machine=platform.machine(),
+        power_mode=_power_mode(),
+        caches=_caches(),
+        virtualised=_virtualised(text),
     )
 
 
@@ -136,16 +155,51 @@ def _physical_cores(cpus: list[int]) -> int | None:
     return len(cores)
 
 
+def _power_mode() -> str:
+    """Jetson's nvpmodel, else the firmware's profile and the CPU's preference between energy and speed."""
+    program = shutil.which("nvpmodel")
+    if program is not None:
+        answer = _answer([program, "-q"])
+        modes = [line.partition(":")[2].strip() for line in (answer or "").splitlines() if "Power Mode" in line]
+        if modes and modes[0]:
+            return f"nvpmodel {modes[0]}"
+    told = {"platform_profile": _read(PLATFORM), "energy_performance_preference": _read(PREFERENCE)}
+    return ", ".join(f"{name} {value}" for name, value in told.items() if value) or UNAVAILABLE
+
+
+def _caches() -> dict[str, int]:
+    """Bytes by L1d, L2, L3 and whatever else holds data; sysfs says "48K"."""
+    found: dict[str, int] = {}
+    for folder in sorted(CACHES.glob("index*")):
+        level, kind, size = (_read(folder / name) for name in ("level", "type", "size"))
+        if level and size and kind in ("Data", "Unified") and size[:-1].isdigit() and size[-1] in "KM":
+            found[f"L{level}d" if kind == "Data" else f"L{level}"] = int(size[:-1]) * {"K": 2**10, "M": 2**20}[size[-1]]
+    return found
+
+
+def _virtualised(cpuinfo: str) -> bool | None:
+    """x86 guests see the flag "hypervisor"; elsewhere the kernel does not tell."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return "hypervisor" in value.split()
+    return None
+
+
+def _answer(command: list[str]) -> str | None:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
 def _accelerators() -> tuple[Accelerator, ...]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
     query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(_accelerator(line) for line in answer.stdout.splitlines() if line.count(",") >= 2)
+    answer = _answer(query) or ""
+    return tuple(_accelerator(line) for line in answer.splitlines() if line.count(",") >= 2)
 
 
 def _accelerator(line: str) -> Accelerator:

@@ -3,12 +3,18 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from profiler.energy import Energy
 from profiler.stats import Outcome, Summary, Verdict, summary
 
 
 @dataclass(frozen=True)
 class Window:
-    """One uninterrupted run of queries; `counted` is False if it was repeated because of foreign load."""
+    """One uninterrupted run of queries.
+
+    `disturbed` windows have their `reason`; they are repeated (`counted` is False) while retries are left. `slowdown`
+    is the slower of the canaries before and after over the best of this process. None and {} are what the machine
+    does not tell.
+    """
 
     scope: str
     queries: int
@@ -18,6 +24,11 @@ class Window:
     preempted: int
     frequency_mhz: float | None
     counted: bool
+    disturbed: bool = False
+    reason: str = ""
+    slowdown: float | None = None
+    throttled: int | None = None
+    joules: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,8 @@ class Profile:
 
     `samples_ms` has every counted latency by scope, in order; `warmup_ms` those before it was steady and
     `rejected_ms` those of repeated windows. `verdict` is on `scope` and None without a limit or with an `error`.
-    `warnings` and `error` are data for the reader. `dropped` says that racing ended it early.
+    `warnings` and `error` are data for the reader. `dropped` says that racing ended it early, `beaten` that another
+    one of its group was faster. `energy` is None in records from before it was measured.
     """
 
     name: str
@@ -45,6 +57,14 @@ class Profile:
     warnings: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    group: str = ""
+    beaten: bool = False
+    energy: Energy | None = None
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether windows of the raced scope count although something disturbed them."""
+        return any(window.counted and window.disturbed and window.scope == self.scope for window in self.windows)
 
     def summary(self, scope: str | None = None) -> Summary:
         """Figures of one scope, the raced one by default; BadSamples if there are none."""
@@ -57,7 +77,7 @@ class Profile:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Profile":
         """The record `to_json` was called on, after a way through JSON or not."""
-        verdict = document["verdict"]
+        verdict, energy = document["verdict"], document.get("energy")
         return cls(
             **{
                 **document,
@@ -66,6 +86,7 @@ class Profile:
                 "affinity": tuple(document["affinity"]),
                 "windows": tuple(Window(**window) for window in document["windows"]),
                 "warnings": tuple(document["warnings"]),
+                "energy": energy and Energy(**energy),
             }
         )
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from profiler.canary import Pace
+from profiler.energy import Meter, per_query
 from profiler.errors import ChildFailed
 from profiler.link import Child
-from profiler.load import Watch
+from profiler.load import Load, Watch
+from profiler.race import Decision, Entry, Standing
 from profiler.record import Profile, Window
-from profiler.stats import Outcome, Verdict, verdict
+from profiler.stats import Verdict
 
 STEADY_WINDOWS = 3
 STEADY_SPREAD = 0.05
@@ -23,10 +26,6 @@ WINDOW_AT_LEAST_S = 0.1
 WINDOW_AT_MOST_S = 10.0
 """A slow candidate must not hold up the turn of the others."""
 
-RACE_MARGIN = 1.1
-RACE_QUERIES = 16
-"""Dropped early only if it fails a limit 10 % softer, on enough queries to be no accident of the first few."""
-
 DRIFT = 0.10
 """Change of the median, or of the clock frequency, within a measurement that is worth a warning."""
 
@@ -34,11 +33,13 @@ DRIFT = 0.10
 @dataclass(frozen=True)
 class Candidate:
     """Something to time: `factory` is "module:function"; called with `kwargs` (JSON values) in the child process it
-    returns scope -> callable without arguments, and optionally "facts" -> a dictionary for the profile."""
+    returns scope -> callable without arguments, and optionally "facts" -> a dictionary for the profile. Candidates of
+    one non-empty `group` do the same job, and only the fastest of them is wanted."""
 
     name: str
     factory: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,34 @@ class Plan:
     load_seconds: float
     retries: int
     on_progress: Callable[[str, str, int], None] | None
+    tie_queries: int = 512
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a child answered to one command, and what else went on."""
+
+    answer: dict[str, Any]
+    load: Load
+    joules: dict[str, float]
+    slowdown: float
+
+    @property
+    def reason(self) -> str:
+        """What disturbed it, empty if nothing did."""
+        return self.load.disturbance(self.slowdown)
 
 
 class Run:
     """The state of one candidate. After a failure it does nothing more and its profile carries the error."""
 
-    def __init__(self, candidate: Candidate, plan: Plan) -> None:
-        self.candidate, self.plan = candidate, plan
+    def __init__(self, candidate: Candidate, plan: Plan, meter: Meter) -> None:
+        self.candidate, self.plan, self._meter, self._pace = candidate, plan, meter, Pace()
         self.samples_ms: defaultdict[str, list[float]] = defaultdict(list)
         self.warmup_ms: defaultdict[str, list[float]] = defaultdict(list)
         self.rejected_ms: defaultdict[str, list[float]] = defaultdict(list)
+        self.undisturbed_ms: list[float] = []
+        self.shown_ms: list[float] = []
         self.windows: list[Window] = []
         self.warnings: list[str] = []
         self.scopes: tuple[str, ...] = ()
@@ -74,7 +93,7 @@ class Run:
         self.affinity: tuple[int, ...] = ()
         self.peak_rss_mb: float | None = None
         self.spent_s = 0.0
-        self.stable = self.dropped = False
+        self.stable = self.dropped = self.beaten = False
         self.error: str | None = None
         self._child: Child | None = None
 
@@ -109,12 +128,13 @@ class Run:
             answer = self._window(self.plan.scope, at_most_s)
             if answer is None:
                 return
+            self._pace.slowdown(answer["canaries_ns"])
             latencies_ms = _milliseconds(answer)
             self.warmup_ms[self.plan.scope] += latencies_ms
             spent_s += answer["wall_s"]
             medians.append(median(latencies_ms))
             self.stable = is_steady(medians)
-            self._report("warm up", len(self.warmup_ms[self.plan.scope]))
+            self.report("warm up", len(self.warmup_ms[self.plan.scope]))
         if self.error is None and not self.stable:
             self.warnings.append(
                 f"UNSTABLE: after {spent_s:.1f} s of warm-up the medians of the last windows still differed by more"
@@ -122,17 +142,16 @@ class Run:
             )
 
     def measure_window(self, scope: str) -> None:
-        """One window that counts, or, while retries are left, one repeated later because others used the machine."""
-        watch = Watch()
-        answer = self._window(scope, max(0.0, min(WINDOW_AT_MOST_S, self.plan.max_seconds - self.spent_s)))
-        if answer is None:
+        """One window that counts, or, while retries are left, one repeated later because something disturbed it."""
+        seen = self.watched(self._run_command(scope, self._left_s()), self._left_s())
+        if seen is None:
             return
-        load = watch.stop(answer["cpu_s"])
+        answer, load, reason = seen.answer, seen.load, seen.reason
         rejected = [window.wall_s for window in self.windows if not window.counted]
         # repeated windows have a time of their own, as long again, so that they cannot use up the counted one
-        counted = not load.disturbs or len(rejected) >= self.plan.retries or sum(rejected) >= self.plan.max_seconds
+        counted = not reason or len(rejected) >= self.plan.retries or sum(rejected) >= self.plan.max_seconds
+        self._keep(scope, _milliseconds(answer), counted, bool(reason))
         self.spent_s += answer["wall_s"] if counted else 0.0
-        (self.samples_ms if counted else self.rejected_ms)[scope] += _milliseconds(answer)
         self.windows.append(
             Window(
                 scope=scope,
@@ -143,18 +162,31 @@ class Run:
                 preempted=answer["preempted"],
                 frequency_mhz=load.frequency_mhz,
                 counted=counted,
+                disturbed=bool(reason),
+                reason=reason,
+                slowdown=seen.slowdown,
+                throttled=load.throttled,
+                joules=seen.joules,
             )
         )
-        if counted and load.disturbs:
+        if counted and reason:
             self._warn_once(
-                f"FOREIGN LOAD: after {len(rejected)} repeated windows others still used the CPU"
-                f" ({load.foreign_cores:.1f} cores); such windows were counted from then on"
+                f"DISTURBED: after {len(rejected)} repeated windows {reason}; such windows were counted from then on"
             )
-        self._report(scope, len(self.samples_ms[scope]))
+        self.report(scope, len(self.samples_ms[scope]))
+
+    def _keep(self, scope: str, latencies_ms: list[float], counted: bool, disturbed: bool) -> None:
+        (self.samples_ms if counted else self.rejected_ms)[scope] += latencies_ms
+        if not counted or scope != self.plan.scope:
+            return
+        self.undisturbed_ms += [] if disturbed else latencies_ms
+        # neighbours in a window of thousands resemble each other: the race is shown as few of each as of slow ones
+        step = max(1, len(latencies_ms) // self.plan.window_queries)
+        self.shown_ms += latencies_ms[::step][: self.plan.window_queries]
 
     def warm_scope(self, scope: str) -> None:
         """One uncounted window in a scope beside the raced one."""
-        answer = self._window(scope, max(0.0, min(WINDOW_AT_MOST_S, self.plan.max_seconds - self.spent_s)))
+        answer = self._window(scope, self._left_s())
         if answer is not None:
             self.warmup_ms[scope] += _milliseconds(answer)
             self.spent_s += answer["wall_s"]
@@ -163,29 +195,30 @@ class Run:
         """Whether its measuring time is not used up."""
         return self.spent_s < self.plan.max_seconds
 
-    def verdict(self) -> Verdict | None:
-        """On the samples of the raced scope so far."""
-        samples = self.samples_ms[self.plan.scope]
-        return verdict(samples, self.plan.limit_ms) if self.plan.limit_ms is not None and samples else None
+    def entry(self) -> Entry:
+        """This candidate as the race sees it; one that failed has nothing to show."""
+        failed = self.error is not None
+        return Entry(
+            name=self.candidate.name,
+            group=self.candidate.group,
+            samples_ms=() if failed else self.samples_ms[self.plan.scope],
+            undisturbed_ms=() if failed else self.undisturbed_ms,
+            shown_ms=() if failed else self.shown_ms,
+            ended=failed or not self.has_time(),
+        )
 
-    def is_racing(self) -> bool:
-        """Whether another window in the raced scope could change what is known; drops it if it clearly cannot."""
-        if self.error is not None or self.dropped or not self.has_time():
-            return False
-        samples, limit_ms = self.samples_ms[self.plan.scope], self.plan.limit_ms
-        if limit_ms is not None and len(samples) >= RACE_QUERIES:
-            softer = verdict(samples, limit_ms * RACE_MARGIN)
-            if softer.outcome is Outcome.FAIL and len(samples) < self.plan.min_queries:
-                self.dropped = True
-                self.warnings.append(
-                    f"DROPPED: {softer.over} of {len(samples)} queries missed even {softer.limit_ms:.3g} ms,"
-                    f" {RACE_MARGIN - 1:.0%} above the limit; not measured further"
-                )
-                return False
-        if len(samples) < self.plan.min_queries:
-            return True
-        current = self.verdict()
-        return current is not None and current.outcome is Outcome.UNDECIDED
+    def verdict(self) -> Verdict | None:
+        """On the samples of the raced scope so far; a FAIL never rests on disturbed windows."""
+        return self.entry().verdict(self.plan.limit_ms)
+
+    def judge(self, decision: Decision) -> None:
+        """Takes the race's last word."""
+        if decision.standing is Standing.FAILING:
+            self.dropped = True
+            self.warnings.append(f"DROPPED: {decision.reason}; not measured further")
+        elif decision.standing is Standing.BEATEN:
+            self.dropped = self.beaten = True
+            self.warnings.append(f"BEATEN: {decision.reason}; not measured further")
 
     def close(self) -> None:
         """Ends the process, if it still runs."""
@@ -196,6 +229,7 @@ class Run:
     def profile(self) -> Profile:
         """The record of everything so far."""
         self._warn_about_samples()
+        counted = [window for window in self.windows if window.counted and window.scope == self.plan.scope]
         return Profile(
             name=self.candidate.name,
             scope=self.plan.scope,
@@ -213,17 +247,34 @@ class Run:
             warnings=tuple(self.warnings),
             facts=self.facts,
             error=self.error,
+            group=self.candidate.group,
+            beaten=self.beaten,
+            energy=per_query([(window.queries, window.joules) for window in counted], self._meter.reason),
         )
 
+    def watched(self, command: dict[str, Any], at_most_s: float) -> Seen | None:
+        """The answer to a command that runs queries, with what else the machine did meanwhile; None after a failure."""
+        watch, before = Watch(), self._meter.read()
+        answer = self._ask(command, at_most_s + self.plan.hang_seconds)
+        if answer is None:
+            return None
+        joules, load = self._meter.between(before, self._meter.read()), watch.stop(answer["whole_cpu_s"])
+        return Seen(answer, load, joules, self._pace.slowdown(answer["canaries_ns"]))
+
+    def _left_s(self) -> float:
+        return max(0.0, min(WINDOW_AT_MOST_S, self.plan.max_seconds - self.spent_s))
+
     def _window(self, scope: str, at_most_s: float) -> dict[str, Any] | None:
-        command = {
+        return self._ask(self._run_command(scope, at_most_s), at_most_s + self.plan.hang_seconds)
+
+    def _run_command(self, scope: str, at_most_s: float) -> dict[str, Any]:
+        return {
             "do": "run",
             "scope": scope,
             "queries": self.plan.window_queries,
             "at_least_s": min(WINDOW_AT_LEAST_S, at_most_s),
             "at_most_s": at_most_s,
         }
-        return self._ask(command, at_most_s + self.plan.hang_seconds)
 
     def _ask(self, command: dict[str, Any], timeout_s: float) -> dict[str, Any] | None:
         if self._child is None or self.error is not None:
@@ -239,9 +290,10 @@ class Run:
     def _fail(self, text: str) -> None:
         self.error = text
         self.close()
-        self._report("failed", 0)
+        self.report("failed", 0)
 
-    def _report(self, phase: str, queries: int) -> None:
+    def report(self, phase: str, queries: int) -> None:
+        """Tells whoever asked for progress."""
         if self.plan.on_progress is not None:
             self.plan.on_progress(self.candidate.name, phase, queries)
 
@@ -256,7 +308,7 @@ class Run:
             self._warn_once(f"FEW: {len(samples)} of {plan.min_queries} queries within {plan.max_seconds:g} s")
         rejected = sum(not window.counted for window in self.windows)
         if rejected:
-            self._warn_once(f"REPEATED: {rejected} window(s) were repeated because others used the CPU")
+            self._warn_once(f"REPEATED: {rejected} window(s) were repeated because something disturbed them")
         if windows and (used := median(window.cores_used for window in windows)) > 1.25 * plan.threads:
             self._warn_once(f"THREADS: {used:.1f} cores were used although {plan.threads} thread(s) were stated")
         third = len(samples) // 3

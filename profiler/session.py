@@ -1,13 +1,15 @@
 """Measures candidates against each other: isolated, warmed up, interleaved, raced. Knows no model and no request.
 
-All candidates stay loaded together, each in its own process, so memory must hold them all. The verdict is looked at
-after every round and is not corrected for that.
+The candidates of one heat stay loaded together, each in its own process, so memory must hold them; a heat is closed
+before the next one starts. Heats are not raced against each other: what lies between them is a change of the machine.
 """
 
 from collections.abc import Callable, Sequence
 from math import isfinite
 
+from profiler.energy import Meter
 from profiler.errors import BadPlan
+from profiler.race import Rules, Standing, decide, heats
 from profiler.record import Profile
 from profiler.run import Candidate, Plan, Run
 
@@ -31,13 +33,18 @@ def measure(
     hang_seconds: float = 60.0,
     load_seconds: float = 300.0,
     retries: int = 8,
+    together: int = 8,
+    tie_queries: int = 512,
     on_progress: Callable[[str, str, int], None] | None = None,
 ) -> list[Profile]:
     """One profile per candidate, in order; a candidate that fails has `error` and disturbs no other.
 
     `limit_ms` bounds the latency in `scope`; without it everything gets `min_queries` samples. `max_seconds` is the
     time in counted windows one candidate may use, `warmup_cap_s` the time before, `load_seconds` for its factory,
-    `hang_seconds` for one query, `retries` the windows repeated because of foreign load before they count anyway.
+    `hang_seconds` for one query, `retries` the windows repeated because of a disturbance before they count anyway.
+    At most `together` candidates are loaded at once; a group is split over heats only if it is larger, and then each
+    heat finds its own fastest. `tie_queries`, at most `window_queries` counted per window, end the attempt to
+    tell two close ones of a group apart.
     `on_progress(name, phase, queries)` is called after each window. Raises BadPlan before anything starts.
     """
     plan = Plan(
@@ -53,9 +60,18 @@ def measure(
         load_seconds=load_seconds,
         retries=retries,
         on_progress=on_progress,
+        tie_queries=tie_queries,
     )
-    _refuse(candidates, plan)
-    runs = [Run(candidate, plan) for candidate in candidates]
+    _refuse(candidates, plan, together)
+    meter = Meter()
+    runs = [Run(candidate, plan, meter) for candidate in candidates]
+    for heat in heats([candidate.group for candidate in candidates], together):
+        _heat([runs[place] for place in heat])
+    return [run.profile() for run in runs]
+
+
+def _heat(runs: list[Run]) -> None:
+    """Loads, measures and ends those that are in memory together."""
     try:
         for run in runs:
             run.start()
@@ -65,14 +81,21 @@ def measure(
     finally:
         for run in runs:
             run.close()
-    return [run.profile() for run in runs]
 
 
 def _race(runs: list[Run]) -> None:
     """Windows in turn, so that a slow minute of the machine hits all alike, until nobody has more to learn."""
-    while racing := [run for run in runs if run.is_racing()]:
+    plan = runs[0].plan
+    rules = Rules(plan.limit_ms, plan.min_queries, plan.tie_queries)
+    while True:
+        decisions = decide([run.entry() for run in runs], rules)
+        racing = [run for run, found in zip(runs, decisions, strict=True) if found.standing is Standing.MEASURE]
+        if not racing:
+            break
         for run in racing:
-            run.measure_window(run.plan.scope)
+            run.measure_window(plan.scope)
+    for run, found in zip(runs, decisions, strict=True):
+        run.judge(found)
 
 
 def _other_scopes(runs: list[Run]) -> None:
@@ -95,7 +118,7 @@ def _wants(run: Run, scope: str) -> bool:
     return run.error is None and run.has_time() and len(run.samples_ms[scope]) < SCOPE_QUERIES
 
 
-def _refuse(candidates: Sequence[Candidate], plan: Plan) -> None:
+def _refuse(candidates: Sequence[Candidate], plan: Plan, together: int) -> None:
     """BadPlan with all faults at once."""
     names = [candidate.name for candidate in candidates]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -107,6 +130,8 @@ def _refuse(candidates: Sequence[Candidate], plan: Plan) -> None:
         "warmup_cap_s": plan.warmup_cap_s,
         "hang_seconds": plan.hang_seconds,
         "load_seconds": plan.load_seconds,
+        "together": together,
+        "tie_queries": plan.tie_queries,
     }
     faults = [f"{name} is {value}" for name, value in counts.items() if not (isfinite(value) and value > 0)]
     if plan.limit_ms is not None and not (isfinite(plan.limit_ms) and plan.limit_ms > 0):

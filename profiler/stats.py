@@ -1,16 +1,17 @@
 """What a list of latencies says, and how surely. Knows nothing about how they were measured.
 
-All statements assume that queries are independent draws. Slow drifts (heat, other programs) break that, which is why
-the session watches for them; repeated looks at a growing sample are not corrected for.
+Verdicts and median intervals hold however often one looks at a growing sample. All statements assume that queries are
+independent draws. Slow drifts (heat, other programs) break that, which is why the session watches for them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import ceil, isfinite
+from math import ceil, isfinite, log
 from statistics import fmean, median
 
 from profiler.errors import BadSamples
+from profiler.sequential import evidence_above, evidence_below, quantile_ranks, share_bounds
 
 
 class Outcome(StrEnum):
@@ -25,7 +26,9 @@ class Outcome(StrEnum):
 class Verdict:
     """The answer to "are at least `quantile` of all queries within `limit_ms`?".
 
-    `within_low` and `within_high` bound the true share within the limit, each at `confidence` (one-sided).
+    `within_low` and `within_high` are the ends of a confidence sequence of the true share within the limit: each is
+    wrong at any look ever with a chance of at most 1 - `confidence`. PASS needs the lower end at `quantile` or above,
+    and MLPerf's least number of queries; FAIL is the upper end below `quantile`.
     """
 
     outcome: Outcome
@@ -60,11 +63,12 @@ class Summary:
 def verdict(
     latencies_ms: Sequence[float], limit_ms: float, quantile: float = 0.90, confidence: float = 0.99
 ) -> Verdict:
-    """PASS, FAIL or UNDECIDED by exact one-sided Clopper-Pearson bounds on the share of queries within the limit.
+    """PASS, FAIL or UNDECIDED, valid under any number of looks: each of the two is false with 1 - `confidence` at most.
 
-    PASS follows the early-stopping rule of MLPerf LoadGen (loadgen/early_stopping.cc, single stream), which counts one
-    query over the limit more than was seen: none over needs 64 queries at p90 and 99 %, 130 at p95, 662 at p99.
-    FAIL is the plain lower bound. Raises BadSamples for an empty list or numbers that are no latencies.
+    Both are mixture likelihood ratios (`profiler.sequential`). A PASS must besides satisfy the early-stopping rule of
+    MLPerf LoadGen (loadgen/early_stopping.cc, single stream), so that each is one of MLPerf's as well: with none over
+    the limit 64 queries at p90 and 99 %, 130 at p95, 662 at p99. Raises BadSamples for an empty list or numbers that
+    are no latencies.
     """
     _refuse_bad(latencies_ms)
     if not (isfinite(limit_ms) and limit_ms > 0 and 0 < quantile < 1 and 0 < confidence < 1):
@@ -74,14 +78,38 @@ def verdict(
         )
     queries = len(latencies_ms)
     over = sum(latency > limit_ms for latency in latencies_ms)
-    within_low = 1 - _share_at_most(min(over + 1, queries), queries, confidence)
-    within_high = 1 - _share_at_least(over, queries, confidence)
-    outcome = Outcome.UNDECIDED
-    if within_low >= quantile:
-        outcome = Outcome.PASS
-    elif within_high < quantile:
-        outcome = Outcome.FAIL
-    return Verdict(outcome, limit_ms, quantile, confidence, queries, over, within_low, within_high)
+    outcome = decision(queries - over, over, quantile, confidence)
+    low, high = share_bounds(queries - over, over, 1 - confidence)
+    return Verdict(outcome, limit_ms, quantile, confidence, queries, over, low, high)
+
+
+def verdict_beside_load(
+    latencies_ms: Sequence[float], undisturbed_ms: Sequence[float], limit_ms: float
+) -> Verdict | None:
+    """The verdict on all latencies, where some were taken while others used the machine; None without any.
+
+    Load can only slow down: a PASS stands, but a FAIL needs the undisturbed latencies to fail by themselves, else it
+    becomes UNDECIDED.
+    """
+    if not latencies_ms:
+        return None
+    found = verdict(latencies_ms, limit_ms)
+    if found.outcome is not Outcome.FAIL or len(undisturbed_ms) == len(latencies_ms):
+        return found
+    if undisturbed_ms and verdict(undisturbed_ms, limit_ms).outcome is Outcome.FAIL:
+        return found
+    return replace(found, outcome=Outcome.UNDECIDED)
+
+
+def decision(within: int, over: int, quantile: float, confidence: float) -> Outcome:
+    """The outcome from the counts alone."""
+    wanted = -log(1 - confidence)
+    if evidence_below(within, over, quantile) >= wanted:
+        return Outcome.FAIL
+    if evidence_above(within, over, quantile) < wanted:
+        return Outcome.UNDECIDED
+    # one more over the limit than was seen: LoadGen's rule
+    return Outcome.PASS if _share_at_least_once(within - 1, over + 1, confidence) >= quantile else Outcome.UNDECIDED
 
 
 def summary(latencies_ms: Sequence[float]) -> Summary:
@@ -134,6 +162,15 @@ def quantile_interval(
     return ordered_ms[low - 1], ordered_ms[high]
 
 
+def median_sequence(latencies_ms: Sequence[float], alpha: float) -> tuple[float, float] | None:
+    """Two of the samples that hold the true median at all looks but for a chance of 2 `alpha`; None with too few."""
+    ranks = quantile_ranks(len(latencies_ms), 0.5, alpha)
+    if ranks is None:
+        return None
+    ordered = sorted(latencies_ms)
+    return ordered[ranks[0] - 1], ordered[ranks[1] - 1]
+
+
 def _refuse_bad(latencies_ms: Sequence[float]) -> None:
     if not latencies_ms:
         raise BadSamples.because("There are no latencies.", "Measure first.")
@@ -145,18 +182,11 @@ def _refuse_bad(latencies_ms: Sequence[float]) -> None:
         )
 
 
-def _share_at_most(successes: int, queries: int, confidence: float) -> float:
-    """Upper Clopper-Pearson bound (Biometrika 26, 1934) of the share, by the beta quantile."""
+def _share_at_least_once(within: int, over: int, confidence: float) -> float:
+    """Lower Clopper-Pearson bound (Biometrika 26, 1934) for one look, by the beta quantile."""
     from scipy.special import betaincinv
 
-    return 1.0 if successes >= queries else float(betaincinv(successes + 1, queries - successes, confidence))
-
-
-def _share_at_least(successes: int, queries: int, confidence: float) -> float:
-    """Lower Clopper-Pearson bound of the share."""
-    from scipy.special import betaincinv
-
-    return 0.0 if successes == 0 else float(betaincinv(successes, queries - successes + 1, 1 - confidence))
+    return 0.0 if within <= 0 else float(betaincinv(within, over + 1, 1 - confidence))
 
 
 def _binomial_masses(n: int, share: float) -> list[float]:

@@ -64,6 +64,9 @@ def exit_codes() -> str:
     )
 
 
+KINDS = {"int": "whole number", "float": "number", "Path | None": "path", "tuple[str, ...]": "words and commas"}
+
+
 def settings_page() -> str:
     """One row per field of Settings; the words are the comment beside the field."""
     source = inspect.getsource(Settings)
@@ -72,10 +75,10 @@ def settings_page() -> str:
         found = re.search(rf"^    {field.name}: ([^=]+?) = .*?  # (.+)$", source, re.MULTILINE)
         if found is None:
             raise SystemExit(f"edge/settings.py: {field.name} has no comment that explains it")
-        kind = found.group(1).replace("Path | None", "path").replace("int", "whole number")
+        kind = KINDS[found.group(1)]
         least, most = RANGES.get(field.name, (None, None))
         reach = "" if least is None else f", {least} to {most}"
-        default = "none" if field.default is None else f"`{field.default}`"
+        default = "none" if field.default is None else f"`{_plain(field.default)}`"
         rows.append(f"| `{field.name}` | `EDGE_{field.name.upper()}` | {kind}{reach} | {default} | {found.group(2)} |")
     return (
         f"# Settings\n\n{WRITTEN}\n\n"
@@ -85,6 +88,10 @@ def settings_page() -> str:
         "says. Unknown names and wrong values are errors, all told at once.\n\n"
         "| setting | variable | value | default | what it is |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
+
+
+def _plain(default: object) -> object:
+    return ",".join(default) if isinstance(default, tuple) else default
 
 
 PAGES = {"COMMANDS.md": commands, "EXIT_CODES.md": exit_codes, "SETTINGS.md": settings_page}

@@ -77,6 +77,7 @@ def _register(toolbox: str) -> None:
         utils.register_all_modules(init_default_scope=True)
     if toolbox == "mmdet":
         _grid_priors_on_cpu()
+        _ssd_without_losses()
 
 
 def prepare_conversion() -> None:
@@ -195,3 +196,13 @@ def _grid_priors_on_cpu() -> None:
         original = MlvlPointGenerator.single_level_grid_priors
         defaults = list(original.__defaults__ or ())
         original.__defaults__ = tuple("cpu" if value == "cuda" else value for value in defaults)
+
+
+def _ssd_without_losses() -> None:
+    """SSD's head takes its losses from the training config, but its prediction asks which kind of loss it has; softmax
+    scores, as it has them, are what None stands for. Can go when mmdet asks the head itself.
+    """
+    from mmdet.models.dense_heads import SSDHead
+
+    if not hasattr(SSDHead, "loss_cls"):
+        SSDHead.loss_cls = None

@@ -60,8 +60,13 @@ def _shown(image: Image, spec: PackageSpec) -> Image:
 def _classification(pairs: list[tuple[Answer, dict[str, Any]]], _folder: Path) -> Parity:
     differences = [float(np.abs(answer.scores - np.asarray(e["scores"])).max()) for answer, e in pairs]
     same = [int(answer.label == int(np.argmax(e["scores"]))) for answer, e in pairs]
+    relative = [
+        float((np.abs(answer.scores - np.asarray(e["scores"])) / np.maximum(np.abs(e["scores"]), 1e-3)).max())
+        for answer, e in pairs
+    ]
     figures = {
         "largest score difference": float(np.max(differences or [0.0])),
+        "largest relative difference of scores above 0.001": float(np.max(relative or [0.0])),
         "same class": float(np.mean(same or [0])),
     }
     holds = figures["largest score difference"] <= 1e-3 if pairs else None

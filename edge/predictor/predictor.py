@@ -30,7 +30,8 @@ class Predictor:
             DeployError: the engine is missing or cannot open the file.
         """
         spec = read_spec(folder)
-        session = backend(spec.engine).open(folder / spec.model_file, threads=threads or spec.threads)
+        engine = backend(spec.engine)
+        session = engine.open(folder / spec.model_file, threads=threads or spec.threads, precision=spec.precision)
         return cls(spec, session)
 
     def __call__(self, image: Image, box: Box | None = None) -> Answer:

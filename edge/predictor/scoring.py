@@ -26,43 +26,47 @@ class Score:
     details: dict[str, float] = field(default_factory=dict)
 
 
-def score(predictor: Predictor, dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> Score:
-    """Predict every test image once and score.
+def score(
+    predictor: Predictor, dataset: Dataset, progress: Callable[[int, int], None] | None = None, part: str = "test"
+) -> Score:
+    """Predict every image of a part once and score.
 
     Raises:
-        DataError: an image of the test part cannot be read any more.
+        DataError: an image of the part cannot be read any more.
         ScoreError: there is nothing to score.
     """
-    return _SCORERS[predictor.spec.task](_Run(predictor, dataset, progress))
+    return _SCORERS[predictor.spec.task](_Run(predictor, dataset, progress, part))
 
 
 class _Run:
-    """The test part with a predictor."""
+    """One part of the data with a predictor."""
 
-    def __init__(self, predictor: Predictor, dataset: Dataset, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self, predictor: Predictor, dataset: Dataset, progress: Callable[[int, int], None] | None, part: str
+    ) -> None:
         self.predictor = predictor
         self.dataset = dataset
-        self.test = dataset.part("test")
+        self.samples = dataset.part(part)
         self._progress = progress
 
     def answers(self) -> list[Answer]:
         found = []
-        for number, sample in enumerate(self.test, start=1):
+        for number, sample in enumerate(self.samples, start=1):
             found.append(self.predictor(read(sample.image)))
             if self._progress:
-                self._progress(number, len(self.test))
+                self._progress(number, len(self.samples))
         return found
 
 
 def _classification(run: _Run) -> Score:
-    truth = np.array([sample.label for sample in run.test])
+    truth = np.array([sample.label for sample in run.samples])
     known = np.array([sample.label for sample in run.dataset.part("train")])
     predicted = np.array([answer.label for answer in run.answers()])
     return Score(metrics.accuracy(predicted, truth), metrics.baseline_accuracy(known, truth), len(truth))
 
 
 def _detection(run: _Run) -> Score:
-    truths = [sample.boxes for sample in run.test]
+    truths = [sample.boxes for sample in run.samples]
     classes = len(run.dataset.classes)
     found = [metrics.Detections(a.boxes, a.box_scores, a.labels) for a in run.answers()]  # type: ignore[arg-type]
     result = metrics.average_precision(found, truths, classes)
@@ -78,13 +82,13 @@ def _segmentation(run: _Run) -> Score:
     total: Any = np.zeros((classes, classes), np.int64)
     for number, answer in enumerate(run.answers()):
         assert answer.mask is not None
-        total += metrics.confusion(answer.mask, _mask(run.dataset, run.test[number]), classes, ignore)
+        total += metrics.confusion(answer.mask, _mask(run.dataset, run.samples[number]), classes, ignore)
     known = np.zeros(classes, np.int64)
     for sample in run.dataset.part("train"):
         values = _mask(run.dataset, sample)
         known += np.bincount(values[values < classes].ravel(), minlength=classes)
     baseline = metrics.baseline_mean_iou(known, total.sum(axis=1))
-    return Score(metrics.mean_iou(total), baseline, len(run.test))
+    return Score(metrics.mean_iou(total), baseline, len(run.samples))
 
 
 def _mask(dataset: Dataset, sample: Sample) -> Any:
@@ -99,7 +103,7 @@ def _mask(dataset: Dataset, sample: Sample) -> Any:
 
 
 def _keypoint(run: _Run) -> Score:
-    pairs = [(sample, box) for sample in run.test for box in sample.boxes]
+    pairs = [(sample, box) for sample in run.samples for box in sample.boxes]
     points: list[Any] = []
     for sample, box in pairs:
         where: Box = (box.x, box.y, box.w, box.h)
@@ -109,7 +113,7 @@ def _keypoint(run: _Run) -> Score:
     found = metrics.pck(np.array(points), truth[:, :, :2], truth[:, :, 2].astype(np.int64), sides)
     known = [box for sample in run.dataset.part("train") for box in sample.boxes]
     baseline = metrics.baseline_pck(known, [box for _, box in pairs])
-    return Score(found, baseline, len(run.test))
+    return Score(found, baseline, len(run.samples))
 
 
 _SCORERS = {

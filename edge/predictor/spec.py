@@ -58,6 +58,7 @@ class PackageSpec(_Closed):
     format: int = 1
     task: Literal["classification", "detection", "segmentation", "keypoint"]
     engine: str
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
     model_file: str
     classes: tuple[str, ...] = Field(min_length=1)
     keypoint_names: tuple[str, ...] = ()

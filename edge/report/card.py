@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from edge.records import Story
-from edge.report import tables, words
+from edge.report import forms, tables, words
 
 ANSWERS = {
     "classification": "one class for the whole image, with a score between 0 and 1 for each class",
@@ -27,6 +27,8 @@ def model_card(story: Story) -> str:
         *_opening(story),
         *_use(story),
         *_speed(story),
+        *_forms(story),
+        *_precision(story),
         *_quality(story),
         *_data(story),
         *_training(story),
@@ -52,7 +54,6 @@ def _opening(story: Story) -> list[str]:
 
 def _use(story: Story) -> list[str]:
     card = story.choice.chosen.card
-    engine = words.ENGINES.get(story.measurements.engine, story.measurements.engine)
     box = " --box x,y,w,h" if story.request.task == "keypoint" else ""
     return [
         "## How to run it",
@@ -60,8 +61,8 @@ def _use(story: Story) -> list[str]:
         f"- In: one image file. It is brought to {words.times(card.width, card.height)} pixels on the way in.\n"
         f"- Out: {ANSWERS.get(story.request.task, 'see model.json')}.\n"
         f"- Classes ({len(story.gathered.classes)}): {_text(', '.join(story.gathered.classes)) or 'none'}.\n"
-        f"- Engine: {engine}, {words.plural(story.measurements.threads, 'thread')}.\n"
-        f"- Model: {_text(tables.chosen_name(story))}, {words.amount(story.choice.chosen.parameters)} parameters, "
+        f"- Engine: {_text(forms.packed_name(story))}, {words.plural(story.measurements.threads, 'thread')}.\n"
+        f"- Model: {_text(forms.chosen_name(story))}, {words.amount(story.choice.chosen.parameters)} parameters, "
         f"{words.amount(story.choice.chosen.flops)} multiply-accumulate operations per image, "
         f"{words.size(story.exported.model_bytes)} on disk.",
     ]
@@ -76,6 +77,41 @@ def _speed(story: Story) -> list[str]:
         f"ten images are answered. The scope that counts is *{_text(story.measurements.scope)}*.",
         *(_table(heads, rows) or ["Speed: not measured."]),
         *([] if story.verified.timings else ["The packed file was not timed again after training."]),
+        _text(tables.endurance(story.verified.endured)),
+        _text(tables.same_files(story)[1]),
+    ]
+
+
+def _forms(story: Story) -> list[str]:
+    """The chosen network's forms beside each other, and what could not take part."""
+    network = forms.chosen_row(story)
+    rows = [] if network is None else [
+        [r.engine, r.precision, r.median, r.p90, r.speedup, r.verdict_words, r.remark] for r in network.forms
+    ]  # fmt: skip
+    heads = ["Engine", "Precision", "Median", "p90", "Speed-up over fp32", "Verdict", ""]
+    left_out, refused = forms.left_out(story.measurements), forms.refused_lines(story.measurements)
+    return [
+        "## Engines and precisions",
+        f"{_text(forms.chosen_name(story))} in every form that was measured, before training. The speed-up is that of "
+        "the median over fp32 on the same engine.",
+        *(_table(heads, rows) or ["No form was recorded."]),
+        _text(words.sentence(forms.coverage(story.measurements))) + (" Skipped:" if left_out else ""),
+        *([_items(left_out)] if left_out else []),
+        *(["Could not run on this machine:", _items(refused)] if refused else []),
+    ]
+
+
+def _precision(story: Story) -> list[str]:
+    """Lower precisions of the trained network, if any was tried."""
+    rows = [[r.form, r.metric, r.full_metric, r.speedup, r.kept, r.reason] for r in forms.trial_rows(story.exported)]
+    if not rows:
+        return []
+    title = words.sentence_start(tables.metric_title(story.request, story.verified.metric_name))
+    heads = ["Form", title, "The same in fp32", "Speed-up", "Result", "Reason"]
+    return [
+        "## Lower precision after training",
+        "Made from the trained weights, scored on validation images, timed beside fp32 in the same minutes.",
+        *_table(heads, rows),
     ]
 
 
@@ -160,19 +196,24 @@ def _licence(story: Story) -> list[str]:
         "The terms of your images are not known here.",
         "## Made with",
         f"{_text(versions) or 'Versions: unavailable'}.",
-        f"Model file sha256: `{story.exported.model_sha256}`",
+        f"Model files, sha256: `{story.exported.artefact_sha256}`",
     ]
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {_text(words.sentence(line))}" for line in lines)
+    return _items(map(words.sentence, lines))
+
+
+def _items(lines: Iterable[str]) -> str:
+    """As they are: names of models begin small."""
+    return "\n".join(f"- {_text(line)}" for line in lines)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table, or nothing when it has no rows."""
     if not rows:
         return []
-    lines = [heads, ["---"] * len(heads), *([_text(cell) for cell in row] for row in rows)]
+    lines = [[_text(head) for head in heads], ["---"] * len(heads), *([_text(cell) for cell in row] for row in rows)]
     return ["\n".join(f"| {' | '.join(line)} |" for line in lines)]
 
 

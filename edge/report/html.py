@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.records import Measured, Request, Story
-from edge.report import tables, words
-from edge.report.plots import curve_words, learning_curve_svg, speed_svg
+from edge.report import forms, tables, words
+from edge.report.names import same
+from edge.report.plots import curve_words, forms_hidden, learning_curve_svg, speed_svg
 from zoo.tasks import TASKS
 
 LIST_MOST = 12
@@ -30,12 +31,13 @@ def render(story: Story) -> str:
     environment.filters |= {
         name: getattr(words, name)
         for name in ("count", "amount", "size", "milliseconds", "rate", "share", "duration", "short", "sentence",
-                     "sentence_start", "plural", "printable")
+                     "sentence_start", "plural", "printable", "named_engines")
     }  # fmt: skip
     title = tables.metric_title(story.request, story.verified.metric_name)
-    chosen = _chosen_as_measured(story)
+    chosen, packed = _chosen_as_measured(story), forms.packed(story)
     page: str = environment.get_template("page.html.j2").render(
         story=story,
+        forms=forms,
         tables=tables,
         words=words,
         css=Markup((room / "page.css").read_text(encoding="utf-8")),
@@ -44,7 +46,8 @@ def render(story: Story) -> str:
         metric_title=title,
         metric_bars=_metric_bars(story, title),
         request_pieces=request_pieces(story.request),
-        speed_plot=Markup(speed_svg(story.measurements, story.request.limits.min_fps, chosen)),
+        speed_plot=Markup(speed_svg(story.measurements, story.request.limits.min_fps, chosen, packed)),
+        hidden=forms_hidden(story.measurements, chosen, packed),
         curve_plot=Markup(learning_curve_svg(story.trained.curve, title)),
         curve_words=curve_words(story.trained.curve, title),
         pictures=[(base64.b64encode(picture.jpeg).decode(), picture) for picture in story.pictures],
@@ -78,8 +81,8 @@ def request_pieces(request: Request) -> list[tuple[str, str]]:
 
 
 def _chosen_as_measured(story: Story) -> Measured:
-    card = story.choice.chosen.card
-    return next((m for m in story.measurements.candidates if m.card == card), story.choice.chosen)
+    chosen = story.choice.chosen
+    return next((m for m in story.measurements.candidates if same(m, chosen)), chosen)
 
 
 def _best_trial(story: Story) -> int | None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.records import CurvePoint, Measured, Measurements
-from edge.report.names import candidate_names
-from edge.report.words import NOT_MEASURED, asked_rate, rate, share
+from edge.report.names import form_name, network_names, same
+from edge.report.words import NOT_MEASURED, asked_rate, plural, rate, share
+from zoo.models import ModelCard
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,14 +31,26 @@ WIDTH_IN = 7.6
 POINTS = 9.5
 NAME_MOST = 34
 """Longer model names are cut in the chart; the table beside it has them whole."""
+BARS_MOST = 24
+"""More would not be read: then each network shows its fastest forms alone."""
+ROW_IN, GAP = 0.25, 0.3
 
 
 @dataclass(frozen=True)
 class _Bar:
-    name: str
+    form: str
     fps: float | None
-    chosen: bool
+    marked: bool
     words: str
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One network: the bars shown, fastest first, and how many forms are left to the table."""
+
+    name: str
+    bars: tuple[_Bar, ...]
+    hidden: int
 
 
 def learning_curve_svg(curve: Sequence[CurvePoint], metric_title: str) -> str:
@@ -81,27 +94,25 @@ def curve_words(curve: Sequence[CurvePoint], metric_title: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def speed_svg(measurements: Measurements, min_fps: float | None, chosen: Measured | None) -> str:
-    """One bar per candidate: frames per second at p90 in the bound scope, fastest first; a line at the asked speed."""
-    bars = _bars(measurements, chosen)
-    if not bars:
+def speed_svg(
+    measurements: Measurements, min_fps: float | None, chosen: Measured | None, packed: Measured | None = None
+) -> str:
+    """Frames per second at p90 in the bound scope: a bar per form below its network, fastest first.
+
+    A line stands at the asked speed. With very many forms each network shows its fastest.
+    """
+    groups = _groups(measurements, chosen, packed)
+    if not groups:
         return _nothing("No candidate was measured.")
-    figure = _figure(0.3 * len(bars) + 0.85)
+    rows = sum(len(group.bars) + 1 + GAP for group in groups) - GAP
+    figure = _figure(ROW_IN * rows + 0.85)
     axes = figure.subplots()
     _frame(axes)
-    top = max([bar.fps or 0.0 for bar in bars] + [min_fps or 0.0]) or 1.0
+    top = max([bar.fps or 0.0 for group in groups for bar in group.bars] + [min_fps or 0.0]) or 1.0
     axes.set_xlim(0, top * 1.24)
-    axes.set_ylim(len(bars) - 0.45, -0.6)
+    axes.set_ylim(rows - 0.45, -0.6)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}")
-    for row, bar in enumerate(bars):
-        axes.barh(row, bar.fps or 0.0, height=0.56, color=ACCENT if bar.chosen else BAR, linewidth=0)
-        _say(axes.text((bar.fps or 0.0) + top * 0.012, row, bar.words, va="center", fontsize=POINTS, color=INK,
-                       weight="bold" if bar.chosen else "normal"))  # fmt: skip
-    axes.set_yticks(range(len(bars)))
-    for label in axes.set_yticklabels([bar.name for bar in bars]):
-        _say(label)
-        label.set_color(INK)
     if min_fps is not None:
         axes.axvline(min_fps, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
         _say(axes.text(min_fps, -0.68, f"asked: {asked_rate(min_fps)}", fontsize=POINTS, color=INK,
@@ -109,32 +120,74 @@ def speed_svg(measurements: Measurements, min_fps: float | None, chosen: Measure
     axes.set_xlabel("Frames per second that nine of ten images keep up with (1000 / p90 ms)", color=MUTED)
     axes.xaxis.label.set_fontsize(POINTS)
     height = figure.get_size_inches()[1]
-    left = (0.075 * max(len(bar.name) for bar in bars) + 0.12) / WIDTH_IN
+    left = (0.075 * max(len(bar.form) for group in groups for bar in group.bars) + 0.2) / WIDTH_IN
     figure.subplots_adjust(left=left, right=0.965, top=1 - 0.28 / height, bottom=0.48 / height)
-    return _svg(figure, "speed", speed_words(measurements, min_fps, chosen))
+    _draw(axes, groups, top, -left / (0.965 - left))
+    return _svg(figure, "speed", speed_words(measurements, min_fps, chosen, packed))
 
 
-def speed_words(measurements: Measurements, min_fps: float | None, chosen: Measured | None) -> str:
+def speed_words(
+    measurements: Measurements, min_fps: float | None, chosen: Measured | None, packed: Measured | None = None
+) -> str:
     """The bars in words."""
-    told = "; ".join(f"{bar.name} {bar.words}" for bar in _bars(measurements, chosen))
-    return f"Bar chart: {told}." + (f" Asked: {asked_rate(min_fps)}." if min_fps is not None else "")
+    groups = _groups(measurements, chosen, packed)
+    told = ". ".join(f"{g.name}: {'; '.join(f'{bar.form} {bar.words}' for bar in g.bars)}" for g in groups)
+    hidden = sum(group.hidden for group in groups)
+    rest = f" {plural(hidden, 'other form')} in the table alone." if hidden else ""
+    return f"Bar chart. {told}.{rest}" + (f" Asked: {asked_rate(min_fps)}." if min_fps is not None else "")
 
 
-def _bars(measurements: Measurements, chosen: Measured | None) -> list[_Bar]:
-    bars = []
-    for candidate, name in zip(measurements.candidates, candidate_names(measurements.candidates), strict=True):
-        if candidate.verdict == "OVER LIMIT":
-            continue  # never timed, on purpose: the table says why
-        timing = candidate.timing(measurements.scope)
-        is_chosen = chosen is not None and candidate.card == chosen.card
-        words = rate(timing.fps) if timing and math.isfinite(timing.fps) else NOT_MEASURED
-        bars.append(_Bar(
-            name if len(name) <= NAME_MOST else f"{name[: NAME_MOST - 1]}…",
-            timing.fps if timing and math.isfinite(timing.fps) else None,
-            is_chosen,
-            words + ("  chosen" if is_chosen else ""),
-        ))  # fmt: skip
-    return sorted(bars, key=lambda bar: (-(bar.fps or 0.0), bar.name))
+def forms_hidden(measurements: Measurements, chosen: Measured | None, packed: Measured | None = None) -> int:
+    """How many forms the chart leaves to the table."""
+    return sum(group.hidden for group in _groups(measurements, chosen, packed))
+
+
+def _draw(axes: Axes, groups: Sequence[_Group], top: float, left: float) -> None:
+    """Each network's name from `left` on (a share of the axes' width), its bars below."""
+    row, ticks = 0.0, []
+    for group in groups:
+        _say(axes.text(left, row + 0.08, group.name, transform=axes.get_yaxis_transform(), va="center",
+                       fontsize=POINTS, color=INK, weight="bold"))  # fmt: skip
+        for bar in group.bars:
+            row += 1
+            ticks.append((row, bar.form))
+            axes.barh(row, bar.fps or 0.0, height=0.62, color=ACCENT if bar.marked else BAR, linewidth=0)
+            _say(axes.text((bar.fps or 0.0) + top * 0.012, row, bar.words, va="center", fontsize=POINTS, color=INK,
+                           weight="bold" if bar.marked else "normal"))  # fmt: skip
+        row += 1 + GAP
+    axes.set_yticks([at for at, _ in ticks])
+    for label in axes.set_yticklabels([form for _, form in ticks]):
+        _say(label)
+        label.set_color(INK)
+
+
+def _groups(measurements: Measurements, chosen: Measured | None, packed: Measured | None) -> list[_Group]:
+    """Networks by their fastest form; those ruled out by counting have no bar, on purpose: the table says why."""
+    names = network_names(measurements.candidates)
+    bars: dict[ModelCard, list[_Bar]] = {}
+    for candidate in measurements.candidates:
+        if candidate.engine:
+            bar = _bar(candidate, measurements.scope, chosen, packed)
+            bars.setdefault(candidate.card, []).append(bar)
+    most = BARS_MOST if len(bars) == 1 else max(1, BARS_MOST // max(len(bars), 1))
+    groups = []
+    for card, found in bars.items():
+        found.sort(key=lambda bar: (-(bar.fps or 0.0), bar.form))
+        shown = tuple(bar for place, bar in enumerate(found) if place < most or bar.marked)
+        name = names[card]
+        short = name if len(name) <= NAME_MOST else f"{name[: NAME_MOST - 1]}…"
+        groups.append(_Group(short, shown, len(found) - len(shown)))
+    return sorted(groups, key=lambda group: (-(group.bars[0].fps or 0.0), group.name))
+
+
+def _bar(candidate: Measured, scope: str, chosen: Measured | None, packed: Measured | None) -> _Bar:
+    timing = candidate.timing(scope)
+    fps = timing.fps if timing and math.isfinite(timing.fps) else None
+    marks = [word for word, item in (("chosen", chosen), ("packed", packed)) if same(candidate, item)]
+    if same(candidate, chosen) and same(candidate, packed):
+        marks = ["chosen"]  # the same form all the way needs one word
+    words = NOT_MEASURED if fps is None else rate(fps)
+    return _Bar(form_name(candidate), fps, bool(marks), ", ".join([words, *marks]))
 
 
 def _validation_panel(axes: Axes, points: list[tuple[int, float]]) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.records import Choice, Gathered, Measured, Measurements, Request, Story, Timing, Verified
-from edge.report import words
-from edge.report.names import candidate_names, why_not
+from edge.records import Endured, Gathered, Measured, Request, Story, Timing, Verified
+from edge.report import forms, words
+from edge.report.names import same
 from zoo.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -32,24 +32,6 @@ class Reading:
     words: tuple[str, ...]
     agreed: bool = True
     """Whether language model and rules read the same."""
-
-
-@dataclass(frozen=True)
-class CandidateRow:
-    name: str
-    full_name: str
-    input_size: str
-    parameters: str
-    macs: str
-    file_size: str
-    median: str
-    p90: str
-    fps: str
-    verdict: str
-    verdict_words: str
-    sign: str
-    chosen: bool
-    why_not: str
 
 
 @dataclass(frozen=True)
@@ -131,7 +113,7 @@ def model_rows(models: Iterable[Entry], there: Mapping[str, tuple[int, bool]]) -
 def understood_rows(request: Request) -> list[Reading]:
     """Every field that was read; words that belong to no known field follow under their own name."""
     limits = request.limits
-    engine = words.ENGINES.get(request.engine, request.engine)
+    engine = words.ENGINES.get(request.engine, request.engine) if request.engine else ""
     values = {
         "Task": words.TASK_WORDS.get(request.task, request.task).lower(),
         "Objects": ", ".join(request.objects) or "not stated",
@@ -142,7 +124,7 @@ def understood_rows(request: Request) -> list[Reading]:
         "Computation": f"at most {words.asked_amount(limits.max_flops)}MACs per image"
         if limits.max_flops
         else "no limit stated",
-        "Engine": engine if request.engine_stated else f"not stated; {engine} is used",
+        "Engine": engine if engine else "not stated; the fastest as measured is taken",
         "Device": words.DEVICES.get(request.device, request.device),
         "Model": request.specific_model or "not stated; chosen by measurement",
         "Quality": "; ".join(
@@ -161,41 +143,19 @@ def understood_rows(request: Request) -> list[Reading]:
     return rows + [Reading(field_title(key), _configured(request.config, key), (request.spans[key],)) for key in rest]
 
 
-def candidate_rows(measurements: Measurements, choice: Choice | None) -> list[CandidateRow]:
-    """All measured candidates in the order of the measurement."""
-    names = candidate_names(measurements.candidates)
-    return [
-        _candidate_row(candidate, name, measurements.scope, choice)
-        for candidate, name in zip(measurements.candidates, names, strict=True)
-    ]
-
-
-def doubts(measurements: Measurements) -> list[str]:
-    """What was noted while measuring, each once, with the candidates it concerns."""
-    concerned: dict[str, list[str]] = {}
-    for candidate, name in zip(measurements.candidates, candidate_names(measurements.candidates), strict=True):
-        unsteady = () if candidate.stable or not candidate.timings else ("the latency did not become steady",)
-        for warning in dict.fromkeys((*unsteady, *candidate.warnings)):
-            concerned.setdefault(warning, []).append(name)
-    return [f"{words.listing(names)}: {warning}" for warning, names in concerned.items()]
-
-
-def chosen_name(story: Story) -> str:
-    names = candidate_names(story.measurements.candidates)
-    pairs = zip(story.measurements.candidates, names, strict=True)
-    card = story.choice.chosen.card
-    return next((name for candidate, name in pairs if candidate.card == card), card.title)
-
-
 def shipped_timing(story: Story) -> Timing | None:
     """The speed of the packed file in the scope that binds the request; None if it was not timed again."""
     return next((t for t in story.verified.timings if t.scope == story.measurements.scope), None)
 
 
 def timing_rows(story: Story) -> list[TimingRow]:
-    """All scopes, first as chosen (random weights), then the packed file."""
-    told = [("when choosing, before training", timing) for timing in story.choice.chosen.timings]
-    told += [("the packed file", timing) for timing in story.verified.timings]
+    """All scopes: the chosen form before training, the packed one if it is another, then the packed file."""
+    told = [
+        (f"{words.form(item.engine, item.precision)}, before training", timing)
+        for item in _forms_told(story)
+        for timing in item.timings
+    ]
+    told += [(f"the packed file, {forms.packed_name(story)}", timing) for timing in story.verified.timings]
     return [
         TimingRow(
             what,
@@ -208,6 +168,37 @@ def timing_rows(story: Story) -> list[TimingRow]:
         )
         for what, t in told
     ]
+
+
+def endurance(endured: Endured | None) -> str:
+    """The finished model run for a while, in a sentence or two."""
+    if endured is None:
+        return "How the finished model holds out over a longer time: not measured."
+    pace = "back to back" if endured.fps is None else f"at {words.asked_rate(endured.fps)}"
+    start = f"Run for {words.whole_duration(endured.seconds)} {pace}"
+    if not endured.queries:
+        return f"{start}: no image was answered."
+    if endured.fps is None:
+        seen = f"{words.plural(endured.queries, 'image')}"
+    else:
+        late = words.late_share(endured.missed, endured.queries)
+        seen = f"{words.count(endured.missed)} of {words.plural(endured.queries, 'image')} late ({late})"
+    course = words.TRENDS.get(endured.trend, endured.trend)
+    sentence = f"{start}: {seen}, worst {words.milliseconds(endured.worst_ms)}, {course}."
+    if endured.drift is None or endured.drift_interval is None:
+        return sentence
+    low, high = map(words.change, endured.drift_interval)
+    return f"{sentence} The median changed by {words.change(endured.drift)} a minute (95 % interval {low} to {high})."
+
+
+def same_files(story: Story) -> tuple[bool, str]:
+    """Whether the files that were timed are those in the package, and the sentence that says so."""
+    timed, packed = story.verified.artefact_sha256, story.exported.artefact_sha256
+    if not timed:
+        return False, "Whether the files that were timed are those in the package: not recorded."
+    if timed != packed:
+        return False, f"The files that were timed (sha256 {timed}) are not those that were packed (sha256 {packed})."
+    return True, f"The files that were timed are the files in the package: sha256 {packed}."
 
 
 def hardware_rows(hardware: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -228,6 +219,15 @@ def hardware_rows(hardware: Mapping[str, Any]) -> list[tuple[str, str]]:
         (words.sentence_start(_spaced(name)), _told(value)) for name, value in hardware.items() if name not in shown
     ]
     return [*known.items(), *rest, *([("Fingerprint", hardware["key"])] if "key" in hardware else [])]
+
+
+def machine_rows(story: Story) -> list[tuple[str, str]]:
+    """The machine, and what one image cost it in energy."""
+    item = forms.packed(story)
+    known = item is not None and item.energy_j is not None
+    suffix = f" ({forms.packed_name(story)}, before training)" if known else ""
+    energy = words.energy(item.energy_j if item is not None else None)
+    return [*hardware_rows(story.measurements.hardware), ("Energy per image", energy + suffix)]
 
 
 def processor(hardware: Mapping[str, Any]) -> str:
@@ -261,12 +261,6 @@ def renamed_rows(gathered: Gathered) -> list[tuple[str, str]]:
     return [(wanted, found) for wanted, found in gathered.matches.items() if wanted != found]
 
 
-def left_out(measurements: Measurements) -> list[str]:
-    """Those not measured, without the candidates that stand in the table with the same reason."""
-    told = {f"{candidate.card.title}: {candidate.explanation}" for candidate in measurements.candidates}
-    return [line for line in measurements.not_measured if line not in told]
-
-
 def parity_rows(verified: Verified) -> list[tuple[str, str]]:
     return [(words.sentence_start(_spaced(name)), f"{value:.3g}") for name, value in verified.parity.items()]
 
@@ -275,10 +269,11 @@ def not_checked(story: Story) -> list[str]:
     """Everything this result says nothing about: unchecked constraints, wishes, and doubts of the measurement."""
     lines = [f"{check.name}: wanted {check.wanted}; {check.seen}" for check in _unchecked(story.verified)]
     lines += [f"asked for, but nothing that can be checked: {wish}" for wish in _only_wished(story)]
-    chosen = story.choice.chosen
-    if not chosen.stable:
-        lines.append("the latency of the chosen model did not become steady while it was measured")
-    lines += [f"noted while measuring the chosen model: {warning}" for warning in chosen.warnings]
+    for item in _forms_told(story):
+        name = words.form(item.engine, item.precision)
+        if not item.stable:
+            lines.append(f"the latency of the chosen model ({name}) did not become steady while it was measured")
+        lines += [f"noted while measuring the chosen model ({name}): {warning}" for warning in item.warnings]
     warnings = story.verified.details.get("warnings")
     lines += [f"noted while measuring the packed file: {w}" for w in warnings] if isinstance(warnings, list) else []
     if story.verified.metric is None:
@@ -316,6 +311,12 @@ def accuracy_interval(story: Story) -> tuple[float, float] | None:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def _forms_told(story: Story) -> list[Measured]:
+    """The chosen form, and the packed one if it is another."""
+    chosen, packed = story.choice.chosen, forms.packed(story)
+    return [chosen] if packed is None or same(packed, chosen) else [chosen, packed]
+
+
 def _unchecked(verified: Verified) -> list[Any]:
     return [check for check in verified.checks if check.result == "unchecked"]
 
@@ -324,26 +325,6 @@ def _only_wished(story: Story) -> list[str]:
     """Wishes nobody can check that have no line of their own among the checks."""
     named = {check.name for check in story.verified.checks}
     return [wish for wish in story.request.unchecked if wish not in named]
-
-
-def _candidate_row(candidate: Measured, name: str, scope: str, choice: Choice | None) -> CandidateRow:
-    timing = candidate.timing(scope)
-    return CandidateRow(
-        name=name,
-        full_name=candidate.card.name,
-        input_size=words.times(candidate.card.width, candidate.card.height),
-        parameters=words.amount(candidate.parameters),
-        macs=words.amount(candidate.flops),
-        file_size=words.size(candidate.onnx_bytes),
-        median=words.milliseconds(timing.median_ms if timing else None),
-        p90=words.milliseconds(timing.p90_ms if timing else None),
-        fps=words.rate(timing.fps if timing else None),
-        verdict=candidate.verdict,
-        verdict_words=words.VERDICT_WORDS.get(candidate.verdict, candidate.verdict),
-        sign=words.VERDICT_SIGNS.get(candidate.verdict, ""),
-        chosen=choice is not None and candidate.card == choice.chosen.card,
-        why_not=why_not(candidate, name, choice),
-    )
 
 
 def _at_least_fps(fps: float | None) -> str:

@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from edge.records import Choice, Measurements, Request, Verified
-from edge.report import tables, words
+from edge.records import Choice, Exported, Measurements, Request, Verified
+from edge.report import forms, tables, words
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from edge.report.forms import FormRow
     from edge.report.tables import ModelRow
     from llm_gguf.batch import Benchmark
 
 ROOMY, NARROW = 100, 60
 """Columns: from ROOMY on sizes are shown too; below NARROW only what decides."""
 STEP_WIDTH = 11
+NUMBERS = {"parameters", "MACs", "median", "p90", "speed", "size", "memory", "metric", "in fp32", "speed-up"}
 RESULT_STYLES = {"met": "green", "missed": "bold red", "unchecked": "yellow"}
 VERDICT_STYLES = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow", "ERROR": "red", "OVER LIMIT": "red"}
 
@@ -89,37 +91,61 @@ def models(rows: Iterable[ModelRow], console: Console | None = None) -> None:
     console.print(table)
 
 
-def candidates(measurements: Measurements, choice: Choice | None = None, console: Console | None = None) -> None:
-    """All measured candidates, the chosen one marked "*", and those left out with their reasons."""
+def candidates(
+    measurements: Measurements,
+    choice: Choice | None = None,
+    console: Console | None = None,
+    exported: Exported | None = None,
+) -> None:
+    """Each network with its forms below, the chosen form marked "*", and what was left out with its reasons."""
     console = console or _stderr()
     roomy, narrow = console.width >= ROOMY, console.width < NARROW
     heads = ["model", *(["parameters", "MACs", "median"] if roomy else []), *([] if narrow else ["p90"]), "speed"]
     heads += ["verdict", *([] if narrow else ["why not chosen"])]
     table = _table(console, f"Measured ({measurements.scope})", *heads)
-    for row in tables.candidate_rows(measurements, choice):
-        cells = [f"* {row.name}" if row.chosen else f"  {row.name}"]
-        timed = row.fps != words.NOT_MEASURED  # said once, in the column of the speed
-        cells += [row.parameters, row.macs, row.median if timed else ""] if roomy else []
-        cells += [] if narrow else [row.p90 if timed else ""]
-        cells += [row.fps, row.verdict_words]
-        cells += [] if narrow else ["chosen" if row.chosen else row.why_not]
-        colours = {row.verdict_words: VERDICT_STYLES.get(row.verdict)}
-        _row(table, *cells, style="bold" if row.chosen else "", styles=colours)
+    for network in forms.network_rows(measurements, choice, exported):
+        cells = [network.name, *([network.parameters, network.macs, ""] if roomy else [])]
+        cells += [*([] if narrow else [""]), "", network.verdict_words, *([] if narrow else [network.note])]
+        _row(table, *cells, style="bold" if network.chosen else "",
+             styles={network.verdict_words: VERDICT_STYLES.get(network.verdict)})  # fmt: skip
+        for row in network.forms:
+            _row(table, *_form_cells(row, roomy, narrow), style="bold" if row.chosen else "",
+                 styles={row.verdict_words: VERDICT_STYLES.get(row.verdict)})  # fmt: skip
     console.print(table)
-    if doubts := tables.doubts(measurements):
-        lines("Noted while measuring:", doubts, console)
-    if left_out := tables.left_out(measurements):
-        lines("Not measured:", left_out, console)
+    _say(console, words.sentence(forms.coverage(measurements)))
+    for title, told in (
+        ("Noted while measuring:", forms.doubts(measurements)),
+        ("Not measured:", forms.left_out(measurements)),
+        ("Cannot run here:", forms.refused_lines(measurements)),
+    ):
+        if told:
+            lines(title, told, console)
+
+
+def precisions(exported: Exported, console: Console | None = None) -> None:
+    """What each lower precision gave and cost on the trained network; nothing where none was tried."""
+    console = console or _stderr()
+    if not exported.trials:
+        return
+    narrow = console.width < NARROW
+    heads = ["form", *([] if narrow else ["metric", "in fp32"]), "speed-up", "result", *([] if narrow else ["reason"])]
+    table = _table(console, "Lower precision, on the trained network", *heads)
+    for row in forms.trial_rows(exported):
+        cells = [row.form, *([] if narrow else [row.metric, row.full_metric]), row.speedup, row.kept]
+        _row(table, *cells, *([] if narrow else [row.reason]), style="bold" if row.kept == "kept" else "")
+    console.print(table)
 
 
 def checks(verified: Verified, console: Console | None = None) -> None:
-    """The verdict line by line, then the overall word."""
+    """The verdict line by line, how the model held out, then the overall word."""
     console = console or _stderr()
     table = _table(console, "Checked", "check", "wanted", "measured", "result")
     for check in verified.checks:
         _row(table, check.name, check.wanted, check.seen, check.result,
              styles={check.result: RESULT_STYLES.get(check.result)})  # fmt: skip
     console.print(table)
+    if verified.endured is not None:
+        _say(console, tables.endurance(verified.endured))
     _say(console, f"Result: {words.OVERALL.get(verified.overall, verified.overall.upper())}", style="bold")
 
 
@@ -148,6 +174,15 @@ def say_step(step: str, state: str, seconds_so_far: float, console: Console | No
     console.print(Text.assemble((name, "bold"), told, " ", (time, "dim")), soft_wrap=True)
 
 
+def _form_cells(row: FormRow, roomy: bool, narrow: bool) -> list[str]:
+    cells = [f"{'*' if row.chosen else ' '} {row.name}"]
+    # that there is no time is said once, in the column of the speed
+    cells += ["", "", row.median if row.timed else ""] if roomy else []
+    cells += [] if narrow else [row.p90 if row.timed else ""]
+    cells += [row.fps, row.verdict_words]
+    return cells + ([] if narrow else [row.remark])
+
+
 def _stderr() -> Console:
     from rich.console import Console
 
@@ -161,8 +196,10 @@ def _table(console: Console, title: str, *heads: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False,
                   padding=(0, 1, 0, 0), show_edge=False, header_style="dim" if console.is_terminal else "")  # fmt: skip
     for head in heads:
-        number = head in ("parameters", "MACs", "median", "p90", "speed", "size", "memory")
-        whole = number or head in ("model", "verdict", "result", "state")
+        number = head in NUMBERS
+        whole = (
+            number or head in ("form", "verdict", "result", "state") or (head == "model" and console.width >= NARROW)
+        )
         table.add_column(head, justify="right" if number else "left", no_wrap=whole, overflow="fold")
     return table
 

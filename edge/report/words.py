@@ -6,6 +6,7 @@ Knows no record. Speeds and shares are cut, never rounded up: 29.97 fps must not
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 NOT_MEASURED = "not measured"
@@ -54,6 +55,12 @@ VERDICT_WORDS = {
     "UNCHECKED": "no limit asked",
     "ERROR": "did not run",
     "OVER LIMIT": "over a limit",
+}
+TRENDS = {
+    "STEADY": "steady",
+    "SLOWER": "getting slower",
+    "FASTER": "getting faster",
+    "CANT_TELL": "no trend that could be told from chance",
 }
 VERDICT_SIGNS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "UNCHECKED": "–", "ERROR": "!", "OVER LIMIT": "✗"}  # noqa: RUF001
 
@@ -123,6 +130,44 @@ def share(value: float | None) -> str:
     return NOT_MEASURED if value is None or not math.isfinite(value) else f"{_cut(value * 100, 1):.1f} %"
 
 
+def fine_share(value: float | None) -> str:
+    """0.93358 -> "93.35 %", where two shares differ by little."""
+    return NOT_MEASURED if value is None or not math.isfinite(value) else f"{_cut(value * 100, 2):.2f} %"
+
+
+def late_share(missed: int, queries: int) -> str:
+    """(2, 600) -> "0.3 %"; never 0 where something was late."""
+    exact = 100 * missed / queries
+    return "less than 0.1 %" if 0 < exact < 0.05 else f"{exact:.1f} %"
+
+
+def change(value: float) -> str:
+    """0.004 -> "+0.40 %"."""
+    return f"{value * 100:+.2f} %".replace("-", "−")  # noqa: RUF001
+
+
+def factor(value: float | None) -> str:
+    """How many times as fast: 1.849 -> 1.84, with the sign of multiplication."""
+    return NOT_MEASURED if value is None or not math.isfinite(value) else f"{_cut(value, 2):.2f}×"  # noqa: RUF001
+
+
+def energy(joules: float | None) -> str:
+    """0.0312 -> "31.2 mJ"."""
+    if joules is None or not math.isfinite(joules):
+        return UNAVAILABLE
+    return f"{_three(joules)} J" if joules >= 0.9995 else f"{_three(joules * 1000)} mJ"
+
+
+def named_engines(text: str) -> str:
+    """Engines of a sentence under the names they are known by: "openvino fp32" -> "OpenVINO fp32"."""
+    return re.sub(r"(?<![\w./=-])(" + "|".join(ENGINES) + r")(?![\w./=-])", lambda found: ENGINES[found[0]], text)
+
+
+def form(engine: str, precision: str) -> str:
+    """("openvino", "bf16") -> "OpenVINO bf16"."""
+    return f"{ENGINES.get(engine, engine)} {precision}"
+
+
 def duration(seconds: float | None) -> str:
     """7512 -> "2 h 05 min"."""
     if seconds is None or not math.isfinite(seconds):
@@ -136,6 +181,11 @@ def duration(seconds: float | None) -> str:
         return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def whole_duration(seconds: float) -> str:
+    """A time that was set rather than measured: 20.0 -> "20 s"."""
+    return f"{seconds:g} s" if seconds < 60 else duration(seconds)
 
 
 def short(value: float) -> str:
@@ -160,7 +210,8 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def sentence_start(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    # an engine that is written small stays so
+    return text if text.split(" ")[0] in ENGINES.values() else text[:1].upper() + text[1:]
 
 
 def sentence(text: str) -> str:

@@ -1,26 +1,65 @@
-"""Trained weights -> a staged package: exported model, description, samples with the trained model's answers."""
+"""Trained weights -> a staged package: exported model, description, samples with the trained model's answers.
+
+Where the choice names lower precisions, each is made from the trained weights and held against the full one: kept if it
+is faster and loses no more of the metric than is allowed. Validation images decide; the test part stays unseen.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy_targets.mmdeploy import export_onnx
-from deploy_targets.registry import backend
-from edge.predictor.spec import EXPECTED, REQUEST, SPEC_FILE, TRUTH, PackageSpec
-from edge.records import Choice, Exported, Request, Trained
-from edge.trainers import trainer
-from edge.trainers.launch import export_config
-from edge.trainers.reference import Arrays, answers
-from edge.workdir import sha256_file, write_atomic
+from deploy_targets.errors import ConversionFailed
+from edge.artefacts.blueprint import Blueprint, blueprint
+from edge.artefacts.convert import CALIBRATION, Exports, convert
+from edge.artefacts.expected import write_expected
+from edge.artefacts.pictures import Picture, spread, tensors, typical
+from edge.artefacts.variant import Variant
+from edge.errors import VerificationFailed
+from edge.predictor.files import artefact_sha256, size_bytes
+from edge.predictor.predictor import Predictor
+from edge.predictor.scoring import score
+from edge.predictor.spec import REQUEST, TRUTH
+from edge.profiling.heat import against
+from edge.records import Choice, Exported, Measured, PrecisionTrial, Request, Trained
 from edge.workdir import to_json as to_text
-from zoo.datasets.record import Dataset, Sample, to_json
+from edge.workdir import write_atomic
+from zoo.datasets.record import Dataset, to_json
 
 SAMPLES = 8
 STAGED = "package"
+
+MOST_TRIALS = 3
+"""Lower precisions made of the trained network, the fastest as measured before training first."""
+
+WORTH = 1.02
+"""A lower precision is kept from this speed-up of the median on."""
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """The trained network, ready to be converted into any variant."""
+
+    plan: Blueprint
+    dataset: Dataset
+    folder: Path
+    exports: Exports
+
+    def make(self, variant: Variant) -> Path:
+        """A folder that opens as a predictor. Raises ConversionFailed, EngineMissing."""
+        made = self.folder / variant.slug
+        shown = [*spread(self.dataset, "train", CALIBRATION)]
+        convert(self.plan, self.exports, variant, made, tensors(shown, self.plan.spec.preprocess))
+        return made
+
+    def metric(self, made: Path) -> float:
+        """Of the validation images, in the exported runtime."""
+        return score(Predictor.open(made), self.dataset, part="val").metric
 
 
 def run(
@@ -28,68 +67,119 @@ def run(
     choice: Choice,
     trained: Trained,
     dataset: Dataset,
-    spec: PackageSpec,
     root: Path,
     folder: Path,
+    *,
+    threads: int,
+    most_drop: float,
+    say: Callable[[str], None],
 ) -> Exported:
     """Export the trained weights and stage everything that verification needs.
 
+    Args:
+        most_drop: what a lower precision may lose of the metric, of 1.
+
     Raises:
         ConversionFailed: MMDeploy or the engine's converter failed.
+        VerificationFailed: only a lower precision is fast enough, and none keeps the metric.
     """
     started = time.monotonic()
-    card = choice.chosen.card
-    toolbox = trainer(card.task)
-    staged = folder / STAGED
-    shutil.rmtree(staged, ignore_errors=True)
-    staged.mkdir(parents=True)
-    scratch = folder / "conversion"
-    recipe = toolbox.recipe(card, dataset, scratch, toolbox.default(len(dataset.part("train"))))
+    chosen = choice.chosen
+    plan = blueprint(chosen.card, dataset, threads)
     checkpoint = root / trained.checkpoint
-    size = (card.width, card.height)
-    onnx = export_onnx(export_config(recipe), checkpoint, card.task, card.toolbox, size, recipe.outputs, scratch)
-    converted = backend(request.engine).convert(onnx, scratch)
-    shutil.copyfile(converted, staged / spec.model_file)
-    write_atomic(staged / SPEC_FILE, spec.model_dump_json(indent=1).encode())
-    write_atomic(staged / "labels.txt", ("\n".join(spec.classes) + "\n").encode())
-    write_atomic(staged / TRUTH, json.dumps(_truth(dataset), ensure_ascii=False).encode())
-    write_atomic(staged / REQUEST, _promise(request, choice).encode())
-    asked = [(sample, _box(dataset, sample)) for sample in _samples(dataset)]
-    found = answers(card.toolbox, recipe.model, checkpoint, recipe.test_pipeline, [(s.image, box) for s, box in asked])
-    _write_samples(staged, asked, found)
+    shutil.rmtree(folder, ignore_errors=True)
+    maker = _Maker(plan, dataset, folder, Exports(plan, checkpoint, folder / "exports"))
+    say(f"exporting for {chosen.engine}")
+    full = maker.make(Variant(chosen.engine, "fp32"))
+    trials = _trials(maker, full, choice, most_drop, say)
+    kept = next((trial for trial in trials if trial.kept), None)
+    if kept is None and not chosen.lossless:
+        raise _no_precision_holds(chosen, trials)
+    made = folder / kept.title.replace(" ", "-") if kept else full
+    staged = folder / STAGED
+    shutil.copytree(made, staged)
+    _describe(_promise(request, chosen, kept, most_drop), plan, checkpoint, dataset, staged)
+    engine = kept.title.split()[0] if kept else chosen.engine
     return Exported(
         folder=str(staged.relative_to(root)),
-        model_sha256=sha256_file(staged / spec.model_file),
-        model_bytes=(staged / spec.model_file).stat().st_size,
-        reference_samples=len(asked),
+        engine=engine,
+        precision=kept.title.split()[1] if kept else "fp32",
+        artefact_sha256=artefact_sha256(staged),
+        model_bytes=size_bytes(staged),
+        reference_samples=len(_samples(dataset)),
         seconds=round(time.monotonic() - started, 2),
+        trials=tuple(trials),
     )
 
 
-def _promise(request: Request, choice: Choice) -> str:
-    """The request and the counted sizes, for whoever verifies the package later."""
-    chosen = choice.chosen
-    document = {
+def _trials(
+    maker: _Maker, full: Path, choice: Choice, most_drop: float, say: Callable[[str], None]
+) -> list[PrecisionTrial]:
+    """The lower precisions in turn, fastest first, until one is kept."""
+    wanted = [*([] if choice.chosen.lossless else [choice.chosen]), *choice.lower][:MOST_TRIALS]
+    if not wanted:
+        return []
+    full_metric = maker.metric(full)
+    trials: list[PrecisionTrial] = []
+    for item in wanted:
+        say(f"proving {item.engine} {item.precision} on the trained network")
+        trials.append(_trial(maker, full, full_metric, Variant(item.engine, item.precision), most_drop))
+        if trials[-1].kept:
+            break
+    return trials
+
+
+def _trial(maker: _Maker, full: Path, full_metric: float, variant: Variant, most_drop: float) -> PrecisionTrial:
+    try:
+        made = maker.make(variant)
+    except ConversionFailed as error:
+        return PrecisionTrial(variant.title, None, None, full_metric, False, str(error))
+    metric = maker.metric(made)
+    drop = full_metric - metric
+    compared = against(made, full, typical(maker.dataset), threads=maker.plan.spec.threads)
+    speedup = compared.speedup
+    if speedup is None:
+        reason = compared.fault
+    elif speedup < WORTH:
+        reason = f"{speedup:.2f} times as fast, at least {WORTH} wanted"
+    elif drop > most_drop:
+        reason = f"loses {drop:.4f} of the metric, at most {most_drop:g} allowed"
+    else:
+        reason = f"{speedup:.2f} times as fast, loses {max(drop, 0):.4f} of the metric, at most {most_drop:g} allowed"
+        return PrecisionTrial(variant.title, speedup, metric, full_metric, True, reason)
+    return PrecisionTrial(variant.title, speedup, metric, full_metric, False, reason)
+
+
+def _no_precision_holds(chosen: Measured, trials: list[PrecisionTrial]) -> VerificationFailed:
+    return VerificationFailed(
+        "only a lower precision of the chosen network is fast enough, and none keeps what it learned: "
+        + "; ".join(f"{trial.title}: {trial.reason}" for trial in trials),
+        "Ask for less speed, or allow a larger loss: EDGE_PRECISION_DROP, see docs/SETTINGS.md.",
+    )
+
+
+def _describe(promise: dict[str, Any], plan: Blueprint, checkpoint: Path, dataset: Dataset, staged: Path) -> None:
+    """All that goes with a model: labels, truth, promise, samples with the trained model's own answers."""
+    write_atomic(staged / "labels.txt", ("\n".join(plan.spec.classes) + "\n").encode())
+    write_atomic(staged / TRUTH, json.dumps(_truth(dataset), ensure_ascii=False).encode())
+    write_atomic(staged / REQUEST, json.dumps(promise, indent=1, ensure_ascii=False).encode())
+    write_expected(plan, checkpoint, _samples(dataset), staged)
+
+
+def _promise(request: Request, chosen: Measured, kept: PrecisionTrial | None, most_drop: float) -> dict[str, Any]:
+    """The request, the counted sizes, and what a lower precision cost, for whoever verifies the package later."""
+    return {
         "request": json.loads(to_text(request)),
         "parameters": chosen.parameters,
         "flops": chosen.flops,
         "card": json.loads(to_text(chosen.card)),
+        "lowered": {**asdict(kept), "most_drop": most_drop} if kept else None,
     }
-    return json.dumps(document, indent=1, ensure_ascii=False)
 
 
-def _samples(dataset: Dataset) -> list[Sample]:
+def _samples(dataset: Dataset) -> list[Picture]:
     """Validation images, evenly spaced, so that the test part stays unseen until it is scored."""
-    part = [s for s in dataset.part("val") if s.boxes or not dataset.keypoint_names]
-    step = max(1, len(part) // SAMPLES)
-    return part[::step][:SAMPLES]
-
-
-def _box(dataset: Dataset, sample: Sample) -> tuple[float, float, float, float] | None:
-    if not dataset.keypoint_names:
-        return None
-    box = sample.boxes[0]
-    return (box.x, box.y, box.w, box.h)
+    return spread(dataset, "val", SAMPLES)
 
 
 def _truth(dataset: Dataset) -> dict[str, Any]:
@@ -97,27 +187,3 @@ def _truth(dataset: Dataset) -> dict[str, Any]:
     document = to_json(dataset)
     document["samples"] = [entry for entry in document["samples"] if entry["split"] in ("train", "test")]
     return document
-
-
-def _write_samples(
-    staged: Path, asked: list[tuple[Sample, tuple[float, float, float, float] | None]], found: list[Arrays]
-) -> None:
-    """samples/NN.ext with expected.json; masks are PNG files beside."""
-    import cv2
-
-    folder = staged / "samples"
-    folder.mkdir()
-    entries = []
-    for number, ((sample, box), arrays) in enumerate(zip(asked, found, strict=True)):
-        name = f"{number:02d}{sample.image.suffix.lower()}"
-        shutil.copyfile(sample.image, folder / name)
-        entry: dict[str, Any] = {"image": f"samples/{name}", "box": box}
-        for key, values in arrays.items():
-            if key == "mask":
-                mask = f"samples/{number:02d}.expected.png"
-                write_atomic(staged / mask, cv2.imencode(".png", values)[1].tobytes())
-                entry[key] = mask
-            else:
-                entry[key] = values.tolist()
-        entries.append(entry)
-    write_atomic(staged / EXPECTED, json.dumps(entries).encode())

@@ -1,36 +1,44 @@
-"""Cards -> measured candidates: counted, exported untrained, timed on this machine against each other.
+"""Cards -> measured candidates: counted, exported untrained, timed on this machine, best expected first.
 
 An untrained network does the same arithmetic as a trained one; what depends on the weights (the number of boxes that
-reach NMS) is why the winner is measured again after training.
+reach NMS) is why the winner is measured again after training. Networks that the forecast calls hopeless, or that could
+only be worse than one that holds already, are not measured; the record says so.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy_targets.errors import ConversionFailed
-from deploy_targets.mmdeploy import export_onnx
-from edge.predictor.images import Box, read
-from edge.predictor.spec import SPEC_FILE, PackageSpec, Postprocess, Preprocess
-from edge.predictor.timing import TIMING_FACTORY
-from edge.records import Limits, Measured, Measurements, Request, Timing
-from edge.trainers import trainer
-from edge.trainers.launch import export_config
+from edge.artefacts.blueprint import Blueprint, blueprint
+from edge.artefacts.convert import CALIBRATION
+from edge.artefacts.pictures import spread, typical
+from edge.artefacts.variant import Offer, Variant, offered
+from edge.errors import BackendMissing
+from edge.predictor.images import read
+from edge.profiling.database import Database, Filter
+from edge.profiling.heat import SCOPE, Form, Workbench
+from edge.profiling.ranking import first_choice
+from edge.profiling.results import Circumstances, observations, rows, subject, timings
+from edge.profiling.search import Option, Tried, next_to_measure
+from edge.records import Limits, Measured, Measurements, Request
 from edge.trainers.pace import LEAST_UPDATES, pace
-from edge.trainers.reference import count
-from edge.workdir import sha256_file, write_atomic
+from edge.trainers.reference import Counted
 from profiler.hardware import fingerprint
-from profiler.session import Candidate, Profile, measure
+from profiler.session import Profile
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
 
-SCOPE = "pipeline"
-MODEL_FILE = "model.onnx"
+MAX_SECONDS = 20.0
+"""Of counted windows for one candidate."""
+
+NEAR = 6.0
+"""A lower precision is tried for a network that misses the speed by less than this factor: the best that bfloat16 and
+int8 gave over float32 on a CPU with matrix instructions (docs/LOG.md)."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,135 @@ class Training:
     seed: int
 
 
+@dataclass(frozen=True)
+class _Net:
+    plan: Blueprint
+    counts: Counted
+    over: tuple[str, ...]
+
+
+@dataclass
+class _Field:
+    """The candidates on their way: what is known of each, and what it takes to learn more."""
+
+    request: Request
+    dataset: Dataset
+    folder: Path
+    threads: int
+    offer: Offer
+    training: Training
+    database: Database
+    say: Callable[[str], None]
+    found: dict[ModelCard, list[Measured]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        hardware = fingerprint()
+        self.where = Circumstances(uuid.uuid4().hex, hardware, self.threads)
+        self.database.add_machine(hardware.to_json())
+        known = self.database.rows(Filter(task=self.request.task, hardware=hardware.key, newest=True))
+        self.observations = observations(row for row in known if row.key.threads == self.threads)
+
+    def search(self, nets: Sequence[_Net]) -> None:
+        """Best expected first, without what the forecast calls hopeless, until one holds and can be trained."""
+        ordered = sorted(nets, key=lambda net: _counted(net, "", "").preference)
+        by_title = {net.plan.card.title: net for net in ordered}
+        options = [
+            Option(net.plan.card.title, net.counts.work, variant.engine, variant.precision)
+            for net in ordered
+            for variant in self.offer.lossless()
+        ]
+        tried: dict[tuple[str, str, str], Tried] = {}
+        while True:
+            step = next_to_measure(options, tried, self.observations, self.limit_ms)
+            if step.measure is None:
+                break
+            title = step.measure.title
+            suffices = any(i.holds and (i.updates or 0) >= LEAST_UPDATES for i in self.measure(by_title[title]))
+            tried |= {option.key: Tried(suffices, step.why) for option in options if option.title == title}
+        self._add_lower(by_title)
+        hopeless = {skipped.option.title: skipped.reason for skipped in step.skipped}
+        for title, net in by_title.items():
+            if net.plan.card not in self.found:
+                self.skipped[title] = hopeless.get(title, "not needed: another holds that is expected to be better")
+
+    def _add_lower(self, by_title: dict[str, _Net]) -> None:
+        """The lower precisions of the network that will be chosen, unless it holds by one of them already."""
+        first = first_choice([item for items in self.found.values() for item in items])
+        if first is None or not first.lossless or not self.offer.lower():
+            return
+        net = by_title[first.card.title]
+        items = self._heat(net, self._bench(net), self.offer.lower())
+        paced = {"update_s": first.update_s, "train_threads": first.train_threads, "updates": first.updates}
+        self.found[first.card] += [dataclasses.replace(item, **paced) for item in items]  # type: ignore[arg-type]
+
+    def items(self, net: _Net) -> list[Measured]:
+        """What is known of a network: its measured forms, or that its counts rule it out."""
+        over = [_counted(net, "OVER LIMIT", "; ".join(net.over))] if net.over else []
+        return self.found.get(net.plan.card, over)
+
+    def measure(self, net: _Net) -> list[Measured]:
+        """Every lossless form of a network, and its lower precisions where only they could hold."""
+        bench = self._bench(net)
+        try:
+            items = self._heat(net, bench, self.offer.lossless())
+            if self.offer.lower() and self._near_miss(items):
+                items += self._heat(net, bench, self.offer.lower())
+        except ConversionFailed as error:
+            items = [_counted(net, "ERROR", str(error))]
+        self.found[net.plan.card] = self._paced(net, items)
+        return self.found[net.plan.card]
+
+    def _bench(self, net: _Net) -> Workbench:
+        shown = [typical(self.dataset), *spread(self.dataset, "train", CALIBRATION)]
+        read(shown[0].image)  # a clear error here, not in every child
+        return Workbench(net.plan, shown, self.folder / net.plan.slug)
+
+    def _heat(self, net: _Net, bench: Workbench, variants: Sequence[Variant]) -> list[Measured]:
+        forms = bench.forms(variants, self.say)
+        self.say(f"timing {net.plan.card.title}: {', '.join(form.variant.title for form in forms if not form.failure)}")
+        profiles = bench.time(forms, threads=self.threads, limit_ms=self.limit_ms, max_seconds=MAX_SECONDS)
+        made = rows(subject(net.plan, net.counts), forms, profiles, self.where)
+        with self.database.transaction():
+            for row in made:
+                self.database.add(row)
+        self.observations += observations(made)
+        return [
+            measured(_counted(net, "ERROR", form.failure), form, profile)
+            for form, profile in zip(forms, profiles, strict=True)
+        ]
+
+    @property
+    def limit_ms(self) -> float | None:
+        fps = self.request.limits.min_fps
+        return None if fps is None else 1000.0 / fps
+
+    def _near_miss(self, items: Sequence[Measured]) -> bool:
+        """Whether the speed asked for is missed by so little that a lower precision might hold it."""
+        speeds = [timing.p90_ms for item in items if (timing := item.timing(SCOPE))]
+        if self.limit_ms is None or not speeds or any(item.holds for item in items):
+            return False
+        return min(speeds) <= self.limit_ms * NEAR
+
+    def _paced(self, net: _Net, items: list[Measured]) -> list[Measured]:
+        """With the pace of training, tried where some form holds."""
+        if not any(item.holds for item in items):
+            return items
+        card, training = net.plan.card, self.training
+        self.say(f"trying how fast {card.title} trains")
+        tried = pace(
+            card,
+            self.dataset,
+            self.folder / net.plan.slug / "pace",
+            seed=training.seed,
+            threads=training.threads,
+            useful_s=training.seconds / LEAST_UPDATES,
+        )
+        updates = int(training.seconds / max(tried.seconds_per_iteration, 1e-3))
+        known = {"update_s": tried.seconds_per_iteration, "train_threads": tried.threads, "updates": updates}
+        return [dataclasses.replace(item, **known) for item in items]  # type: ignore[arg-type]  # three named fields
+
+
 def run(
     request: Request,
     cards: Sequence[ModelCard],
@@ -49,171 +186,106 @@ def run(
     folder: Path,
     *,
     threads: int,
+    precisions: Sequence[str],
     training: Training,
+    profiles: Path,
     say: Callable[[str], None],
 ) -> Measurements:
-    """Count all, export and time those within the counted limits, and try how fast the best of them train."""
-    counted: list[Measured] = []
+    """Count all; then measure, best expected first, until a network holds and can be trained in the time there is.
+
+    Raises:
+        BackendMissing: no engine can run here.
+    """
+    offer = offered([request.engine] if request.engine else [], precisions)
+    if not offer.lossless():
+        raise BackendMissing(
+            "no engine can run on this machine: " + "; ".join(f"{v.title}: {why}" for v, why in offer.refused),
+            "Install one; `edge doctor` says how.",
+        )
+    nets = []
     for card in cards:
-        say(f"counting and exporting {card.title}")
-        counted.append(_prepare(request, card, dataset, folder, threads))
-    ready = [item for item in counted if item.verdict == "READY"]
-    profiles = _time(ready, request.limits, dataset, folder, threads, say) if ready else []
-    done = [measured(item, profile, folder) for item, profile in zip(ready, profiles, strict=True)]
-    timed = {item.card: item for item in _with_pace(done, dataset, folder, training, say)}
-    return Measurements(
-        hardware=fingerprint().to_json(),
-        engine=request.engine,
-        threads=threads,
-        scope=SCOPE,
-        candidates=tuple(timed.get(item.card, item) for item in counted),
-        not_measured=tuple(f"{i.card.title}: {i.explanation}" for i in counted if i.verdict != "READY"),
+        say(f"counting {card.title}")
+        nets.append(_net(card, dataset, threads, request.limits))
+    with Database.open(profiles) as database:
+        field = _Field(request, dataset, folder, threads, offer, training, database, say)
+        field.search([net for net in nets if not net.over])
+        return Measurements(
+            hardware=field.where.hardware.to_json(),
+            threads=threads,
+            scope=SCOPE,
+            candidates=tuple(item for net in nets for item in field.items(net)),
+            not_measured=(
+                *(f"{net.plan.card.title}: {'; '.join(net.over)}" for net in nets if net.over),
+                *(f"{title}: {why}" for title, why in field.skipped.items()),
+            ),
+            refused=tuple(f"{variant.title}: {why}" for variant, why in offer.refused),
+            networks=len(nets),
+        )
+
+
+def _net(card: ModelCard, dataset: Dataset, threads: int, limits: Limits) -> _Net:
+    plan = blueprint(card, dataset, threads)
+    counts = plan.counted()
+    return _Net(plan, counts, tuple(over_limits(counts, limits)))
+
+
+def over_limits(counts: Counted, limits: Limits) -> list[str]:
+    """The counted limits that a network breaks, in words."""
+    over = []
+    if limits.max_parameters is not None and counts.parameters > limits.max_parameters:
+        over.append(f"{counts.parameters / 1e6:.2f} M parameters, at most {limits.max_parameters / 1e6:g} M wanted")
+    if limits.max_flops is not None and counts.flops > limits.max_flops:
+        over.append(f"{counts.flops / 1e9:.3f} GFLOPs, at most {limits.max_flops / 1e9:g} wanted")
+    return over
+
+
+def _counted(net: _Net, verdict: str, explanation: str) -> Measured:
+    """A network that was counted and no more."""
+    return Measured(
+        card=net.plan.card,
+        parameters=net.counts.parameters,
+        flops=net.counts.flops,
+        model_bytes=0,
+        artefact_sha256="",
+        timings=(),
+        verdict=verdict,
+        explanation=explanation,
+        stable=True,
     )
 
 
-def _with_pace(
-    timed: Sequence[Measured], dataset: Dataset, folder: Path, training: Training, say: Callable[[str], None]
-) -> list[Measured]:
-    """Try the training of those that hold, best expected first, until one can be trained in the time there is."""
-    found = {item.card: item for item in timed}
-    for item in sorted((i for i in timed if i.holds), key=lambda i: i.preference):
-        say(f"trying how fast {item.card.title} trains")
-        tried = pace(
-            item.card,
-            dataset,
-            folder / slug(item.card) / "pace",
-            seed=training.seed,
-            threads=training.threads,
-            useful_s=training.seconds / LEAST_UPDATES,
-        )
-        updates = int(training.seconds / max(tried.seconds_per_iteration, 1e-3))
-        found[item.card] = dataclasses.replace(
-            item, update_s=tried.seconds_per_iteration, train_threads=tried.threads, updates=updates
-        )
-        if updates >= LEAST_UPDATES:
-            break
-    return list(found.values())
-
-
-def candidate(name: str, folder: Path, dataset: Dataset, threads: int) -> Candidate:
-    """A package-like folder as the profiler wants it, shown the training image nearest to the median size."""
-    image, box = typical(dataset)
-    arguments = {"folder": str(folder), "image": str(image), "box": list(box) if box else None, "threads": threads}
-    return Candidate(name, TIMING_FACTORY, arguments)
-
-
-def typical(dataset: Dataset) -> tuple[Path, Box | None]:
-    """The training image whose area is the median, and its first box for keypoint data."""
-    samples = sorted(
-        (s for s in dataset.part("train") if s.boxes or not dataset.keypoint_names),
-        key=lambda s: ((s.width or 0) * (s.height or 0), str(s.image)),
+def measured(base: Measured, form: Form, profile: Profile | None) -> Measured:
+    """What a form's profile says, in a record; `base` has what was counted."""
+    base = dataclasses.replace(
+        base,
+        engine=form.variant.engine,
+        precision=form.variant.precision,
+        model_bytes=form.size_bytes,
+        artefact_sha256=form.sha256,
     )
-    sample = samples[len(samples) // 2]
-    box = sample.boxes[0] if dataset.keypoint_names else None
-    return sample.image, (box.x, box.y, box.w, box.h) if box else None
-
-
-def measured(item: Measured, profile: Profile, folder: Path) -> Measured:
-    """Add a profile to a counted candidate; the raw profile is kept beside its model."""
-    raw = json.dumps(profile.to_json()).encode()
-    write_atomic(folder / slug(item.card) / "profile.json", raw)
-    timings = []
-    for scope, samples in profile.samples_ms.items():
-        if samples:
-            figures = profile.summary(scope)
-            timings.append(Timing(scope, figures.n, figures.median, figures.p90, figures.p99))
-    if profile.error is not None:
-        verdict, words = "ERROR", profile.error
-    elif profile.verdict is None:
-        verdict, words = "UNCHECKED", "no speed was asked for"
-    else:
-        found = profile.verdict
-        verdict = str(found.outcome)
-        words = f"{found.queries - found.over} of {found.queries} queries within {found.limit_ms:.2f} ms" + (
-            "; dropped early" if profile.dropped else ""
-        )
+    if profile is None:
+        return dataclasses.replace(base, verdict="ERROR", explanation=form.failure)
+    verdict, words = _verdict(profile)
     return dataclasses.replace(
-        item,
-        timings=tuple(timings),
+        base,
+        timings=timings(profile),
         verdict=verdict,
         explanation=words,
         stable=profile.stable,
         warnings=profile.warnings,
+        parity=dict((profile.facts.get("parity") or {}).get("figures", {})),
         peak_rss_mb=profile.peak_rss_mb,
+        energy_j=profile.energy.joules_per_query if profile.energy else None,
+        disturbed=profile.disturbed,
     )
 
 
-def slug(card: ModelCard) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", card.title.lower())
-
-
-def _prepare(request: Request, card: ModelCard, dataset: Dataset, folder: Path, threads: int) -> Measured:
-    """Count; if the counts hold, export. Done work is found again by the description, which is written last."""
-    toolbox = trainer(request.task)
-    here = folder / slug(card)
-    model = toolbox.model(card, dataset)
-    counts = count(card.toolbox, model, card.width, card.height)
-    item = Measured(card, counts.parameters, counts.flops, 0, "", (), "READY", "", True)
-    over = over_limits(item, request.limits)
-    if over:
-        return dataclasses.replace(item, verdict="OVER LIMIT", explanation="; ".join(over))
-    if not (here / SPEC_FILE).is_file():
-        hyper = toolbox.default(len(dataset.part("train")))
-        recipe = toolbox.recipe(card, dataset, here, hyper)
-        size = (card.width, card.height)
-        try:
-            export_onnx(export_config(recipe), None, request.task, card.toolbox, size, recipe.outputs, here)
-        except ConversionFailed as error:
-            return dataclasses.replace(item, verdict="ERROR", explanation=str(error))
-        described = spec(request, card, dataset, threads)
-        write_atomic(here / SPEC_FILE, described.model_dump_json(indent=1).encode())
-    file = here / MODEL_FILE
-    return dataclasses.replace(item, onnx_bytes=file.stat().st_size, onnx_sha256=sha256_file(file))
-
-
-def spec(request: Request, card: ModelCard, dataset: Dataset, threads: int) -> PackageSpec:
-    """The description of a model for this request."""
-    toolbox = trainer(request.task)
-    model = toolbox.model(card, dataset)
-    return PackageSpec(
-        task=request.task,  # type: ignore[arg-type]  # pydantic checks the word
-        engine=request.engine,
-        model_file=MODEL_FILE,
-        classes=dataset.classes,
-        keypoint_names=dataset.keypoint_names,
-        skeleton=dataset.skeleton,
-        preprocess=Preprocess(**toolbox.preprocess(model, card)),
-        postprocess=Postprocess(**toolbox.postprocess(model)),
-        threads=threads,
-    )
-
-
-def over_limits(item: Measured, limits: Limits) -> list[str]:
-    """The counted limits that a candidate breaks, in words."""
-    over = []
-    if limits.max_parameters is not None and item.parameters > limits.max_parameters:
-        over.append(f"{item.parameters / 1e6:.2f} M parameters, at most {limits.max_parameters / 1e6:g} M wanted")
-    if limits.max_flops is not None and item.flops > limits.max_flops:
-        over.append(f"{item.flops / 1e9:.3f} GFLOPs, at most {limits.max_flops / 1e9:g} wanted")
-    return over
-
-
-def _time(
-    ready: Sequence[Measured],
-    limits: Limits,
-    dataset: Dataset,
-    folder: Path,
-    threads: int,
-    say: Callable[[str], None],
-) -> list[Profile]:
-    read(typical(dataset)[0])  # a clear error here, not in every child
-    limit_ms = None if limits.min_fps is None else 1000.0 / limits.min_fps
-    say(f"timing {len(ready)} candidates against each other")
-    return measure(
-        [candidate(item.card.title, folder / slug(item.card), dataset, threads) for item in ready],
-        scope=SCOPE,
-        limit_ms=limit_ms,
-        threads=threads,
-        max_seconds=20.0,
-        warmup_cap_s=5.0,
-    )
+def _verdict(profile: Profile) -> tuple[str, str]:
+    if profile.error is not None:
+        return "ERROR", profile.error
+    found = profile.verdict
+    if found is None:
+        return "UNCHECKED", "no speed was asked for"
+    words = f"{found.queries - found.over} of {found.queries} queries within {found.limit_ms:.2f} ms"
+    ended = "; another form was surely faster" if profile.beaten else "; dropped early" if profile.dropped else ""
+    return str(found.outcome), words + ended

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge.errors import VerificationFailed
 from edge.predictor.draw import draw
+from edge.predictor.files import artefact_sha256
 from edge.predictor.images import read
 from edge.predictor.predictor import Predictor
 from edge.predictor.spec import MANIFEST
@@ -24,6 +26,10 @@ PICTURES = 9
 
 def run(story: Story, dataset: Dataset, staged: Path, final: Path, folder: Path) -> Packed:
     """Copy the staged files, add card, report and verification, then the manifest, then the final name."""
+    if story.verified.artefact_sha256 != artefact_sha256(staged):
+        raise VerificationFailed(
+            f"the model's files in {staged} are not those that were timed", "Start again in a new folder: --out DIR."
+        )
     story = replace(story, pictures=_pictures(staged, dataset))
     aside = folder / "package"
     shutil.rmtree(aside, ignore_errors=True)

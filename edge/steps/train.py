@@ -41,7 +41,7 @@ def run(
     validations = max(1, min(MOST_VALIDATIONS, int(budget_s * VALIDATION_SHARE / max(once_s, 1e-3))))
     plan = _plan(folder, tuned, len(dataset.part("train")), budget_s - validations * once_s)
     recipe = trainer(card.task).recipe(card, dataset, folder, tuned.best)
-    start = fit(weights, card.toolbox, recipe.model, folder) if weights else None
+    start = fit(weights, card.toolbox, recipe.network.model, folder) if weights else None
 
     def tell(progress: Progress) -> None:
         seen = "" if progress.validation is None else f", validation {progress.validation:.3f}"

@@ -43,7 +43,7 @@ def run(
     card = choice.chosen.card
     toolbox = trainer(card.task)
     start = toolbox.default(len(dataset.part("train")))
-    weights = fit(weights, card.toolbox, toolbox.model(card, dataset), folder).plain if weights else None
+    weights = fit(weights, card.toolbox, toolbox.network(card, dataset).model, folder).plain if weights else None
     pace = choice.chosen.update_s or 0.0
     torch.set_num_threads(choice.chosen.train_threads)
     overhead_s = START_S + validation_s(pace, start.batch_size, len(dataset.part("val")))

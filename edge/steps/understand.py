@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import llm_gguf
-from deploy_targets.registry import DEFAULT, backend
+from deploy_targets.registry import backend
 from edge.errors import BackendMissing, BadRequest
 from edge.records import Disagreement, Limits, MetricTarget, Request
 from zoo.tasks import TASKS
@@ -30,8 +30,7 @@ def read(text: str, llm: Path | None) -> Request:
         text=text,
         task=config.model.task,
         objects=tuple(config.data.object),
-        engine=DEFAULT if engine == "none" else engine,
-        engine_stated=engine != "none",
+        engine=None if engine == "none" else engine,
         device="cpu" if device == "none" else device,
         specific_model=None if config.model.specific_model == "none" else config.model.specific_model,
         limits=Limits(
@@ -73,8 +72,18 @@ def run(text: str, llm: Path | None, accept: bool) -> Request:
             "Word it more plainly, or take the stated reading with --accept.",
         )
     _refuse_foreign_device(request.device)
-    backend(request.engine)  # the two packages never import each other, so the engine of a request is looked up here
+    if request.engine is not None:
+        _refuse_absent_engine(request.engine)
     return request
+
+
+def _refuse_absent_engine(name: str) -> None:
+    status = backend(name).status()
+    if not status.available:
+        raise BackendMissing(
+            f"the request is for {name}, which cannot run on this machine: {status.hint}",
+            "Install it, or leave the engine out: edge then takes the fastest that is there.",
+        )
 
 
 def _refuse_foreign_device(device: str) -> None:

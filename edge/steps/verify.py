@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import DataError, VerificationFailed
-from edge.predictor.parity import compare
+from edge.predictor.files import artefact_sha256
+from edge.predictor.parity import Parity, compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import Score, score
 from edge.predictor.spec import EXPECTED, MANIFEST, REQUEST, TRUTH
 from edge.predictor.timing import TIMING_FACTORY
-from edge.records import Check, Request, Timing, Verified
+from edge.profiling.endurance import SOAK_S, endure
+from edge.profiling.heat import SCOPE
+from edge.profiling.results import timings
+from edge.records import Check, Endured, Request, Verified
 from edge.workdir import from_json, sha256_file
 from profiler.session import Candidate, Profile, measure
 from zoo.datasets.record import Dataset
@@ -25,6 +29,8 @@ from zoo.datasets.record import from_json as dataset_from_json
 from zoo.tasks import TASKS
 
 MET, MISSED, UNCHECKED = "met", "missed", "unchecked"
+LATE_SHARE = 0.10
+"""The same nine of ten as in the verdict on speed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class _Promise:
     request: Request
     parameters: int
     flops: int
+    lowered: dict[str, Any] | None  # what a lower precision than fp32 gave and cost, as the export found
 
 
 def run(
@@ -39,6 +46,7 @@ def run(
     *,
     staged: bool = False,
     data: Path | None = None,
+    soak_s: float = SOAK_S,
     say: Callable[[str], None] = lambda _: None,
 ) -> Verified:
     """Check a package.
@@ -46,6 +54,7 @@ def run(
     Args:
         staged: the package is being made and has no manifest yet.
         data: the dataset's folder where it lies now; None looks where it lay when the package was made.
+        soak_s: how long the model runs at the rate asked for, or back to back where none was.
 
     Raises:
         VerificationFailed: the folder is no package, or files are missing or changed.
@@ -60,16 +69,17 @@ def run(
     say("scoring the test images")
     scored, missing = _score(predictor, folder, data)
     say("timing")
-    profile = _time(predictor, folder, promise.request)
+    shipped = artefact_sha256(folder)
+    candidate = _candidate(predictor, folder)
+    profile = _time(predictor, candidate, promise.request)
+    say(f"running for {soak_s:g} s")
+    endured = endure(candidate, promise.request.limits.min_fps, soak_s, predictor.spec.threads)
+    _refuse_changed(folder, shipped)
     checks = [
         *([] if staged else [Check("files", "as in the manifest", "all hashes equal", MET)]),
-        Check(
-            "same answers as the trained model",
-            parity.tolerance,
-            ", ".join(f"{name} {value:.4g}" for name, value in parity.figures.items()),
-            _word(parity.holds),
-        ),
+        _answers(promise, parity),
         *_speed(promise, profile),
+        *_deadlines(endured),
         *_sizes(promise),
         *_quality(promise.request, scored, missing),
         *(Check(wish, "as stated", "edge cannot check this", UNCHECKED) for wish in promise.request.unchecked),
@@ -83,14 +93,32 @@ def run(
         baseline=scored.baseline if scored else None,
         baseline_title=task.baseline_title,
         parity=parity.figures,
-        timings=_timings(profile),
+        timings=timings(profile),
+        endured=endured,
+        artefact_sha256=shipped,
         details={
             "test images": scored.images if scored else 0,
             **(scored.details if scored else {}),
             "placement": profile.facts,
-            "warnings": list(profile.warnings),
+            "warnings": [*profile.warnings, *_words_of(endured)],
+            "energy_j": profile.energy.joules_per_query if profile.energy else None,
             "samples_ms": {scope: list(values) for scope, values in profile.samples_ms.items()},
         },
+    )
+
+
+def _answers(promise: _Promise, parity: Parity) -> Check:
+    """Full precision must answer as the trained model does; a lower one must have kept its metric."""
+    if promise.lowered is None:
+        seen = ", ".join(f"{name} {value:.4g}" for name, value in parity.figures.items())
+        return Check("same answers as the trained model", parity.tolerance, seen, _word(parity.holds))
+    lowered = promise.lowered
+    drop, most = lowered["full_metric"] - lowered["metric"], lowered["most_drop"]
+    return Check(
+        f"what {lowered['title']} keeps of the trained model",
+        f"at most {most:g} of the metric lost on validation images",
+        f"{lowered['metric']:.4f} beside {lowered['full_metric']:.4f} in fp32, {lowered['speedup']:.2f} times as fast",
+        _word(drop <= most),
     )
 
 
@@ -122,7 +150,7 @@ def _promise(folder: Path) -> _Promise:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         request = from_json(Request, json.dumps(document["request"]))
-        return _Promise(request, int(document["parameters"]), int(document["flops"]))
+        return _Promise(request, int(document["parameters"]), int(document["flops"]), document.get("lowered"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VerificationFailed(f"{path} cannot be read: {error}", "Make the package again.") from error
 
@@ -149,30 +177,28 @@ def _score(predictor: Predictor, folder: Path, data: Path | None) -> tuple[Score
     return score(predictor, dataset), ""
 
 
-def _time(predictor: Predictor, folder: Path, request: Request) -> Profile:
+def _candidate(predictor: Predictor, folder: Path) -> Candidate:
     samples = json.loads((folder / EXPECTED).read_text(encoding="utf-8"))
     if not samples:
         raise VerificationFailed(f"{folder / EXPECTED} names no sample", "Make the package again.")
     first = samples[0]
-    threads = predictor.spec.threads
     arguments = {
         "folder": str(folder),
         "image": str(folder / first["image"]),
         "box": first["box"],
-        "threads": threads,
+        "threads": predictor.spec.threads,
     }
+    return Candidate("package", TIMING_FACTORY, arguments)
+
+
+def _time(predictor: Predictor, candidate: Candidate, request: Request) -> Profile:
     limit_ms = None if request.limits.min_fps is None else 1000.0 / request.limits.min_fps
-    candidate = Candidate("package", TIMING_FACTORY, arguments)
-    return measure([candidate], scope="pipeline", limit_ms=limit_ms, threads=threads)[0]
+    return measure([candidate], scope=SCOPE, limit_ms=limit_ms, threads=predictor.spec.threads)[0]
 
 
-def _timings(profile: Profile) -> tuple[Timing, ...]:
-    found = []
-    for scope, samples in profile.samples_ms.items():
-        if samples:
-            figures = profile.summary(scope)
-            found.append(Timing(scope, figures.n, figures.median, figures.p90, figures.p99))
-    return tuple(found)
+def _refuse_changed(folder: Path, shipped: str) -> None:
+    if artefact_sha256(folder) != shipped:
+        raise VerificationFailed(f"the model's files in {folder} changed while they were timed", "Verify it again.")
 
 
 def _speed(promise: _Promise, profile: Profile) -> list[Check]:
@@ -185,6 +211,22 @@ def _speed(promise: _Promise, profile: Profile) -> list[Check]:
     result = {"PASS": MET, "FAIL": MISSED}.get(str(profile.verdict.outcome), UNCHECKED)
     counted = f"{profile.verdict.queries - profile.verdict.over} of {profile.verdict.queries} queries in time"
     return [Check("speed", f"at least {wanted:g} fps", f"{seen}; {counted}", result)]
+
+
+def _deadlines(endured: Endured) -> list[Check]:
+    """At a rate that was asked for, nine of ten images are answered before the next is due."""
+    if endured.fps is None:
+        return []
+    share = endured.missed / max(endured.queries, 1)
+    seen = f"{endured.missed} of {endured.queries} late in {endured.seconds:g} s, longest {endured.worst_ms:.1f} ms"
+    wanted = f"at most {LATE_SHARE:.0%} late at {endured.fps:g} fps"
+    return [Check("speed at the rate asked for", wanted, seen, _word(share <= LATE_SHARE))]
+
+
+def _words_of(endured: Endured) -> list[str]:
+    if endured.trend != "SLOWER" or endured.drift is None:
+        return []
+    return [f"SLOWER: the median grew by {endured.drift:.1%} a minute while it ran for {endured.seconds:g} s"]
 
 
 def _sizes(promise: _Promise) -> list[Check]:

@@ -73,7 +73,7 @@ def train(
     Raises:
         Interrupted: SIGINT arrived; a checkpoint was written first.
     """
-    prepare(recipe.toolbox)
+    prepare(recipe.network.toolbox)
     from mmengine.config import Config
     from mmengine.runner import Runner
 
@@ -133,8 +133,8 @@ def runner_config(recipe: Recipe, hyper: Hyperparameters, schedule: Schedule, fo
         "rule": "greater",
     }
     config: dict[str, Any] = {
-        "default_scope": recipe.toolbox,
-        "model": recipe.model,
+        "default_scope": recipe.network.toolbox,
+        "model": recipe.network.model,
         "work_dir": str(folder),
         "train_dataloader": _loader(recipe, recipe.train_dataset, hyper.batch_size, shuffle=True),
         "train_cfg": {
@@ -178,17 +178,6 @@ def runner_config(recipe: Recipe, hyper: Hyperparameters, schedule: Schedule, fo
         config["val_cfg"] = {"type": "ValLoop"}
         config["val_evaluator"] = recipe.evaluator
     return config
-
-
-def export_config(recipe: Recipe) -> dict[str, Any]:
-    """The part of the configuration that MMDeploy reads."""
-    test = {**recipe.val_dataset, "pipeline": recipe.test_pipeline}
-    return {
-        "default_scope": recipe.toolbox,
-        "model": recipe.model,
-        "test_pipeline": recipe.test_pipeline,
-        "test_dataloader": {"dataset": test},
-    }
 
 
 def _loader(recipe: Recipe, dataset: dict[str, Any], batch: int, *, shuffle: bool) -> dict[str, Any]:

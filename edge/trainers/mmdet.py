@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy_targets.mmdeploy import KEEP_TOP_K, NMS_IOU, SCORE_THRESHOLD
 from edge.records import Hyperparameters
-from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, classes_of, normalization, shipped_model
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
@@ -20,52 +20,48 @@ SHOWN_SCORE = 0.3
 
 
 class _Detection:
-    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
-        model = shipped_model(card, len(dataset.classes))
+    def network(self, card: ModelCard, dataset: Dataset | None) -> Network:
+        model = shipped_model(card, len(dataset.classes) if dataset else None)
         # the same decisions as in the exported graph, so that both can be compared box by box
         model["test_cfg"].update(
             score_thr=SCORE_THRESHOLD,
             nms={"type": "nms", "iou_threshold": NMS_IOU},
             max_per_img=KEEP_TOP_K,
         )
-        return model
-
-    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
-        size = (card.width, card.height)
-        pad = {"type": "Pad", "size": size, "pad_val": {"img": (PAD_VALUE,) * 3}}
         test: list[Fragment] = [
             {"type": "LoadImageFromFile"},
-            {"type": "Resize", "scale": size, "keep_ratio": True},
-            pad,
+            {"type": "Resize", "scale": (card.width, card.height), "keep_ratio": True},
+            _pad(card),
             {"type": "LoadAnnotations", "with_bbox": True},
             {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")},
         ]
+        return Network(card.toolbox, model, test, ("dets", "labels"), "CocoDataset", classes_of(model))
+
+    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
+        network = self.network(card, dataset)
         train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "LoadAnnotations", "with_bbox": True},
             {
                 "type": "RandomResize",
-                "scale": size,
+                "scale": (card.width, card.height),
                 "ratio_range": (1.0 - hyper.scale_jitter, 1.0 + 2 * hyper.scale_jitter),
                 "keep_ratio": True,
             },
             {"type": "RandomCrop", "crop_size": (card.height, card.width), "allow_negative_crop": True},
             {"type": "YOLOXHSVRandomAug"},
             {"type": "RandomFlip", "prob": 0.5 if hyper.flip else 0.0},
-            pad,
+            _pad(card),
             {"type": "PackDetInputs"},
         ]
         truth = folder / "val.json"
         return Recipe(
-            toolbox=card.toolbox,
-            model=self.model(card, dataset),
+            network=network,
             train_dataset=self._dataset(dataset, "train", folder, train),
-            val_dataset={**self._dataset(dataset, "val", folder, test), "test_mode": True},
-            test_pipeline=test,
+            val_dataset={**self._dataset(dataset, "val", folder, network.test_pipeline), "test_mode": True},
             evaluator={"type": "CocoMetric", "ann_file": str(truth), "metric": "bbox", "format_only": False},
             metric_key="coco/bbox_mAP_50",
             metric_scale=1.0,
-            outputs=("dets", "labels"),
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -96,6 +92,10 @@ class _Detection:
             "filter_cfg": {"filter_empty_gt": False, "min_size": 0},
             "pipeline": pipeline,
         }
+
+
+def _pad(card: ModelCard) -> Fragment:
+    return {"type": "Pad", "size": (card.width, card.height), "pad_val": {"img": (PAD_VALUE,) * 3}}
 
 
 def coco_document(dataset: Dataset, split: str) -> dict[str, Any]:

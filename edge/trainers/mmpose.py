@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.records import Hyperparameters
 from edge.trainers.mmdet import coco_document
-from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, normalization, shipped_model
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
@@ -18,51 +18,51 @@ from zoo.models import ModelCard
 BOX_PADDING = 1.25
 STRIDE = 32  # of the CSPNeXt backbone's last stage
 HEATMAP_STRIDE = 4
+SIMCC_HEADS = ("SimCCHead", "RTMCCHead")  # all others of the top-down zoo give heat maps
+CENTER: Fragment = {"type": "GetBBoxCenterScale", "padding": BOX_PADDING}
 
 
 class _Keypoint:
-    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
+    def network(self, card: ModelCard, dataset: Dataset | None) -> Network:
         model = shipped_model(card, None)
         codec = self._codec(card, model)
-        model["head"].update(out_channels=len(dataset.keypoint_names), decoder=codec)
+        model["head"]["decoder"] = codec
+        if dataset is not None:
+            model["head"]["out_channels"] = len(dataset.keypoint_names)
         if codec["type"] == "SimCCLabel":
             model["head"].update(
                 input_size=codec["input_size"],
                 in_featuremap_size=(card.width // STRIDE, card.height // STRIDE),
             )
         model["test_cfg"] = {"flip_test": False}
-        return model
+        test: list[Fragment] = [{"type": "LoadImage"}, CENTER, _affine(codec), {"type": "PackPoseInputs"}]
+        outputs = ("simcc_x", "simcc_y") if codec["type"] == "SimCCLabel" else ("output",)
+        return Network(card.toolbox, model, test, outputs, "CocoDataset", model["head"]["out_channels"])
 
     def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
-        model = self.model(card, dataset)
-        codec = model["head"]["decoder"]
-        affine = {"type": "TopdownAffine", "input_size": codec["input_size"]}
-        center = {"type": "GetBBoxCenterScale", "padding": BOX_PADDING}
-        test: list[Fragment] = [{"type": "LoadImage"}, center, affine, {"type": "PackPoseInputs"}]
+        network = self.network(card, dataset)
+        codec = network.model["head"]["decoder"]
         train: list[Fragment] = [
             {"type": "LoadImage"},
-            center,
+            CENTER,
             {
                 "type": "RandomBBoxTransform",
                 "shift_factor": 0.08,
                 "scale_factor": [1.0 - hyper.scale_jitter, 1.0 + hyper.scale_jitter],
                 "rotate_factor": 30,
             },
-            affine,
+            _affine(codec),
             {"type": "mmdet.YOLOXHSVRandomAug"},
             {"type": "GenerateTarget", "encoder": codec},
             {"type": "PackPoseInputs"},
         ]
         return Recipe(
-            toolbox=card.toolbox,
-            model=model,
+            network=network,
             train_dataset=self._dataset(dataset, "train", folder, train),
-            val_dataset={**self._dataset(dataset, "val", folder, test), "test_mode": True},
-            test_pipeline=test,
+            val_dataset={**self._dataset(dataset, "val", folder, network.test_pipeline), "test_mode": True},
             evaluator={"type": "PCKAccuracy", "thr": 0.1, "norm_item": "bbox"},
             metric_key="PCK",
             metric_scale=1.0,
-            outputs=("simcc_x", "simcc_y") if codec["type"] == "SimCCLabel" else ("output",),
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -88,7 +88,7 @@ class _Keypoint:
         The sigmas of the shipped configs, for 192 x 256, are 2 on a heat map of 48 x 64 and sqrt(side / 8) for SimCC;
         both are kept in proportion.
         """
-        if model["head"]["type"] == "HeatmapHead":
+        if model["head"]["type"] not in SIMCC_HEADS:
             return {
                 "type": "MSRAHeatmap",
                 "input_size": (card.width, card.height),
@@ -116,6 +116,10 @@ class _Keypoint:
             "metainfo": _metainfo(dataset),
             "pipeline": pipeline,
         }
+
+
+def _affine(codec: Fragment) -> Fragment:
+    return {"type": "TopdownAffine", "input_size": codec["input_size"]}
 
 
 def _metainfo(dataset: Dataset) -> Fragment:

@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.records import Hyperparameters
-from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, classes_of, normalization, shipped_model
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
 
 
 class _Classification:
-    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
-        model = shipped_model(card, len(dataset.classes))
+    def network(self, card: ModelCard, dataset: Dataset | None) -> Network:
+        model = shipped_model(card, len(dataset.classes) if dataset else None)
         model["head"]["topk"] = (1,)
         model["data_preprocessor"]["type"] = "ClsDataPreprocessor"
-        return model
-
-    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
         test: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "Resize", "scale": (card.width, card.height)},
             {"type": "PackInputs"},
         ]
+        return Network(card.toolbox, model, test, ("output",), "CustomDataset", classes_of(model))
+
+    def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
+        network = self.network(card, dataset)
         train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {
@@ -37,15 +38,12 @@ class _Classification:
             {"type": "PackInputs"},
         ]
         return Recipe(
-            toolbox=card.toolbox,
-            model=self.model(card, dataset),
+            network=network,
             train_dataset=self._dataset(dataset, "train", folder, train),
-            val_dataset=self._dataset(dataset, "val", folder, test),
-            test_pipeline=test,
+            val_dataset=self._dataset(dataset, "val", folder, network.test_pipeline),
             evaluator={"type": "Accuracy", "topk": (1,)},
             metric_key="accuracy/top1",
             metric_scale=0.01,
-            outputs=("output",),
             collate="default_collate",
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.records import Hyperparameters
-from edge.trainers.recipe import Fragment, Recipe, Trainer, batch_for, normalization, shipped_model
+from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, classes_of, normalization, shipped_model
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
@@ -18,8 +18,8 @@ IGNORE = 255
 
 
 class _Segmentation:
-    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
-        model = shipped_model(card, len(dataset.classes))
+    def network(self, card: ModelCard, dataset: Dataset | None) -> Network:
+        model = shipped_model(card, len(dataset.classes) if dataset else None)
         model["data_preprocessor"]["size"] = (card.height, card.width)
         model["test_cfg"] = {"mode": "whole"}
         for head in [model["decode_head"], *_auxiliary(model)]:
@@ -30,19 +30,20 @@ class _Segmentation:
                 if "min_kept" in loss:
                     # The config keeps 2 % of the pixels of its own batch; the same share of a quarter of our batch.
                     loss["min_kept"] = card.width * card.height // 8
-        return model
+        test: list[Fragment] = [
+            {"type": "LoadImageFromFile"},
+            {"type": "Resize", "scale": (card.width, card.height), "keep_ratio": False},
+            {"type": "LoadAnnotations", "reduce_zero_label": False},
+            {"type": "PackSegInputs"},
+        ]
+        return Network(card.toolbox, model, test, ("output",), "BaseSegDataset", classes_of(model))
 
     def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
         _register_dataset()
         size = (card.width, card.height)
-        model = self.model(card, dataset)
-        edges = [{"type": "GenerateEdge", "edge_width": 4}] if model["decode_head"]["type"] == "PIDHead" else []
-        test: list[Fragment] = [
-            {"type": "LoadImageFromFile"},
-            {"type": "Resize", "scale": size, "keep_ratio": False},
-            {"type": "LoadAnnotations", "reduce_zero_label": False},
-            {"type": "PackSegInputs"},
-        ]
+        network = self.network(card, dataset)
+        pid = network.model["decode_head"]["type"] == "PIDHead"
+        edges = [{"type": "GenerateEdge", "edge_width": 4}] if pid else []
         train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
             {"type": "LoadAnnotations", "reduce_zero_label": False},
@@ -59,15 +60,12 @@ class _Segmentation:
             {"type": "PackSegInputs"},
         ]
         return Recipe(
-            toolbox=card.toolbox,
-            model=model,
+            network=network,
             train_dataset=self._dataset(dataset, "train", folder, train),
-            val_dataset=self._dataset(dataset, "val", folder, test),
-            test_pipeline=test,
+            val_dataset=self._dataset(dataset, "val", folder, network.test_pipeline),
             evaluator={"type": "IoUMetric", "iou_metrics": ["mIoU"]},
             metric_key="mIoU",
             metric_scale=0.01,
-            outputs=("output",),
         )
 
     def default(self, images: int) -> Hyperparameters:

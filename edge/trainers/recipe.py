@@ -17,29 +17,51 @@ Fragment = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Network:
+    """A model as it is deployed: all that counting, exporting and asking it need, without data to learn from.
+
+    `outputs` names the exported graph's outputs; `dataset_type` is the toolbox's class that describes such data;
+    `categories` are its classes, or the keypoints of a pose model.
+    """
+
+    toolbox: str
+    model: Fragment
+    test_pipeline: list[Fragment]
+    outputs: tuple[str, ...]
+    dataset_type: str
+    categories: int
+
+    def export_config(self) -> Fragment:
+        """The part of an OpenMMLab configuration that MMDeploy reads."""
+        return {
+            "default_scope": self.toolbox,
+            "model": self.model,
+            "test_pipeline": self.test_pipeline,
+            "test_dataloader": {"dataset": {"type": self.dataset_type, "pipeline": self.test_pipeline}},
+        }
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that is particular to one toolbox; launch.py adds loops, optimizer, hooks and folders.
 
     `metric_key` is the evaluator's name for the validation metric and `metric_scale` brings it to 0..1.
     """
 
-    toolbox: str
-    model: Fragment
+    network: Network
     train_dataset: Fragment
     val_dataset: Fragment
-    test_pipeline: list[Fragment]
     evaluator: Fragment
     metric_key: str
     metric_scale: float
-    outputs: tuple[str, ...]  # names of the exported graph's outputs
     collate: str = "pseudo_collate"
 
 
 class Trainer(Protocol):
     """One toolbox."""
 
-    def model(self, card: ModelCard, dataset: Dataset) -> Fragment:
-        """The shipped model config, edited for the data's classes and the card's input size."""
+    def network(self, card: ModelCard, dataset: Dataset | None) -> Network:
+        """The shipped model, edited for the card's input size and the data's classes; without data it keeps its own."""
         ...
 
     def recipe(self, card: ModelCard, dataset: Dataset, folder: Path, hyper: Hyperparameters) -> Recipe:
@@ -91,11 +113,30 @@ def _edited(node: Any, classes: int | None) -> Any:
     return node
 
 
+def classes_of(model: Fragment) -> int:
+    """The first `num_classes` of a model config."""
+
+    def found(node: Any) -> int | None:
+        if isinstance(node, Mapping):
+            if isinstance(node.get("num_classes"), int):
+                return int(node["num_classes"])
+            return next((n for n in map(found, node.values()) if n is not None), None)
+        if isinstance(node, list | tuple):
+            return next((n for n in map(found, node) if n is not None), None)
+        return None
+
+    heads = {key: value for key, value in model.items() if "head" in key}
+    count = found(heads)
+    return count if count is not None else found(model) or 0
+
+
 def normalization(model: Fragment) -> dict[str, Any]:
     """Mean, standard deviation (0..255 scale, in the order of the channels fed) and that order."""
     given = model["data_preprocessor"]
     rgb = bool(given.get("bgr_to_rgb", given.get("to_rgb", False)))
-    return {"mean": list(given["mean"]), "std": list(given["std"]), "channels": "rgb" if rgb else "bgr"}
+    # YOLOX is fed the image's own values
+    mean, std = given.get("mean") or (0.0, 0.0, 0.0), given.get("std") or (1.0, 1.0, 1.0)
+    return {"mean": list(mean), "std": list(std), "channels": "rgb" if rgb else "bgr"}
 
 
 def batch_for(images: int, most: int) -> int:

@@ -6,7 +6,7 @@ Also counts parameters and operations of a model. Knows nothing about exported f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,20 @@ TRAINING_ONLY = ("auxiliary_head", *(f"decode_head.{x}_{y}" for x in "pd" for y 
 Arrays = dict[str, Any]  # name -> numpy array
 
 
+# Operators without arithmetic at inference: batch norm folds into the convolution before it.
+FOLDED = ("native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "detach")
+
+
 @dataclass(frozen=True)
 class Counted:
-    """Parameters used at inference, and multiply-accumulates of one image (what OpenMMLab's metafiles call FLOPs)."""
+    """Parameters used at inference, and multiply-accumulates of one image (what OpenMMLab's metafiles call FLOPs).
+
+    `work` is what a forecast of speed reads, see `work`.
+    """
 
     parameters: int
     flops: int
+    work: dict[str, float] = field(default_factory=dict)
 
 
 def count(toolbox: str, model: Fragment, width: int, height: int) -> Counted:
@@ -43,7 +51,70 @@ def count(toolbox: str, model: Fragment, width: int, height: int) -> Counted:
         network.forward = network._forward  # its `forward` insists on data samples, `_forward` takes the image alone
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         found = get_model_complexity_info(network, (3, height, width), show_table=False, show_arch=False)
-    return Counted(sum(p.numel() for p in network.parameters()), int(found["flops"]))
+    return Counted(sum(p.numel() for p in network.parameters()), int(found["flops"]), work(network, width, height))
+
+
+def work(network: Any, width: int, height: int) -> dict[str, float]:
+    """What one forward pass of one image asks of a machine, read from the operators as they run.
+
+    Multiply-accumulates by kind: `conv`, `pointwise` (1x1), `depthwise`, `grouped`, `linear` (also in-projections of
+    attention), `other` (products of two activations). `products` and `elements` are the values written by those and by
+    all remaining operators, `product_calls` and `calls` how many of them there are; `weights` are parameters, `pixels`
+    the input's. Compiled operators of mmcv (deformable convolution) are not seen.
+    """
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen = dict.fromkeys(("conv", "pointwise", "depthwise", "grouped", "linear", "other"), 0.0)
+    seen |= dict.fromkeys(("products", "elements", "product_calls", "calls"), 0.0)
+
+    class Reader(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            answer = func(*args, **(kwargs or {}))
+            if not func.is_view:
+                _add(seen, func.overloadpacket.__name__, args, answer)
+            return answer
+
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused layer would hide its products
+    try:
+        with torch.no_grad(), Reader():
+            network(torch.full((1, 3, height, width), 0.5))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return {**seen, "weights": float(sum(p.numel() for p in network.parameters())), "pixels": float(width * height)}
+
+
+def _add(seen: dict[str, float], operator: str, args: Sequence[Any], answer: Any) -> None:
+    """Book one operator."""
+    first = answer[0] if isinstance(answer, (tuple, list)) and answer else answer
+    if operator in FOLDED or not hasattr(first, "numel"):
+        return
+    product = True
+    if operator == "convolution":
+        kind, macs = _convolution(args, first)
+        seen[kind] += macs
+    elif operator in ("mm", "addmm"):
+        seen["linear"] += first.numel() * args[-1].shape[0]
+    elif operator in ("bmm", "baddbmm"):
+        seen["other"] += first.numel() * args[-1].shape[1]
+    elif operator.startswith("_scaled_dot_product"):
+        query, key, value = (tensor.shape for tensor in args[:3])
+        seen["other"] += query[:-1].numel() * key[-2] * (query[-1] + value[-1])
+    else:
+        product = False
+    seen["products" if product else "elements"] += first.numel()
+    seen["product_calls" if product else "calls"] += 1
+
+
+def _convolution(args: Sequence[Any], answer: Any) -> tuple[str, float]:
+    """Kind and multiply-accumulates; the arguments are those of `aten::convolution`."""
+    image, weight, transposed, groups = args[0], args[1], args[6], args[8]
+    # a transposed one multiplies at each input position, with weights (in, out / groups, ...)
+    macs = float((image if transposed else answer).numel() * weight[0].numel())
+    if groups > 1:
+        return ("depthwise" if groups == image.shape[1] else "grouped"), macs
+    return ("pointwise" if weight[0, 0].numel() == 1 else "conv"), macs
 
 
 def answers(

@@ -97,7 +97,6 @@ def build_package(folder: Path) -> Path:
         task="classification",
         objects=CLASSES,
         engine="onnxruntime",
-        engine_stated=False,
         device="cpu",
         specific_model=None,
         limits=Limits(min_fps=1.0, max_parameters=100.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,7 +40,6 @@ def request(**limits: float) -> Request:
         task="classification",
         objects=("a", "b"),
         engine="onnxruntime",
-        engine_stated=True,
         device="cpu",
         specific_model=None,
         limits=Limits(**limits),
@@ -53,7 +53,7 @@ def request(**limits: float) -> Request:
 
 
 def measured(*candidates: Measured) -> Measurements:
-    return Measurements({}, "onnxruntime", 1, "pipeline", candidates, ())
+    return Measurements({}, 1, "pipeline", candidates, ())
 
 
 def refused(*candidates: Measured, **limits: float) -> Infeasible:
@@ -70,7 +70,7 @@ def test_best_quoted_quality_among_the_holders_is_chosen() -> None:
     assert found.runners_up == ("plain 64x64", "poor 64x64")
     assert found.rejected == ()
     assert found.reasons == (
-        "3 of 3 candidates hold every hard constraint",
+        "3 of 3 measured networks hold every hard constraint in some form",
         "best expected (ImageNet Top 1 72.0, then the largest input) of those that get 400 training updates in the "
         "time there is; this one gets about 400",
         "measured 66.7 fps at p90, 50 fps wanted (64 of 64 queries within 20.00 ms)",
@@ -117,6 +117,45 @@ def test_on_equal_quality_and_input_the_faster_wins() -> None:
 def test_without_a_speed_limit_unchecked_candidates_hold_and_no_speed_is_given_as_reason() -> None:
     found = run(request(), measured(candidate("a", verdict="UNCHECKED")))
     assert [reason for reason in found.reasons if "fps" in reason] == []
+
+
+def form(engine: str, precision: str, p90: float, verdict: str = "PASS", updates: int = 500) -> Measured:
+    """The same network on an engine in a precision."""
+    return replace(candidate("net", p90=p90, verdict=verdict, updates=updates), engine=engine, precision=precision)
+
+
+def test_the_fastest_engine_in_full_precision_is_taken_and_lower_precisions_wait_for_proof() -> None:
+    forms = (
+        form("onnxruntime", "fp32", 9.0),
+        form("openvino", "fp32", 6.0),
+        form("openvino", "bf16", 3.0),
+        form("openvino", "int8", 5.95),
+        form("onnxruntime", "int8", 2.0, verdict="ERROR"),
+    )
+    found = run(request(min_fps=50), measured(*forms))
+    assert found.chosen is forms[1]
+    assert found.lower == (forms[2],), "1 % is not worth a lower precision, and what failed is no candidate"
+    assert "openvino fp32 6.00 ms at p90 is its fastest form that holds; slower: onnxruntime 9.00 ms" in found.reasons
+    assert found.reasons[-1] == (
+        "faster in lower precision, to be proven on the trained network: openvino bf16 2.00 times"
+    )
+
+
+def test_engines_less_than_three_percent_apart_are_a_tie_that_the_first_of_the_list_wins() -> None:
+    forms = (form("onnxruntime", "fp32", 6.1), form("openvino", "fp32", 6.0), form("ncnn", "fp32", 6.4))
+    found = run(request(), measured(*forms))
+    assert found.chosen is forms[0]
+    assert (
+        "a tie in speed, less than 3% apart at p90: openvino 6.00 ms, onnxruntime 6.10 ms; onnxruntime stands first; "
+        "slower: ncnn 6.40 ms"
+    ) in found.reasons
+
+
+def test_where_only_a_lower_precision_holds_it_is_chosen_and_called_unproven() -> None:
+    forms = (form("openvino", "fp32", 30.0, "FAIL"), form("openvino", "bf16", 9.0), form("openvino", "int8", 8.0))
+    found = run(request(min_fps=50), measured(*forms))
+    assert found.chosen is forms[2]
+    assert "only a lower precision holds: int8, to be proven on the trained network" in found.reasons
 
 
 @given(st.permutations([candidate(n, quality=70 + i % 2, p90=5 + i) for i, n in enumerate("abcdef")]))

@@ -29,7 +29,6 @@ def request_for(task: str, objects: tuple[str, ...]) -> Request:
         task=task,
         objects=objects,
         engine="onnxruntime",
-        engine_stated=True,
         device="cpu",
         specific_model=None,
         limits=Limits(),

@@ -21,6 +21,7 @@ from edge.records import (
     Choice,
     CurvePoint,
     Disagreement,
+    Endured,
     Exported,
     Gathered,
     Hyperparameters,
@@ -30,6 +31,7 @@ from edge.records import (
     MetricTarget,
     Packed,
     Picture,
+    PrecisionTrial,
     Rejection,
     Request,
     Story,
@@ -46,7 +48,12 @@ IDENTITY = {"request": "tell cats from dogs", "data": "/data", "seed": 0}
 
 CARD = ModelCard("r18_8xb32", "classification", "mmpretrain", "c/r.py", 64, 48, 69.9, "ImageNet Top 1", "Apache-2.0")
 TIMING = Timing("pipeline", 400, 6.5, 6.9, 8.25)
-MEASURED = Measured(CARD, 11_181_642, 149_300_000, 44, "ab", (TIMING,), "PASS", "all in time", True, ("NOISE",), 180.5)
+MEASURED = Measured(
+    CARD, 11_181_642, 149_300_000, 44, "ab", (TIMING,), "PASS", "all in time", True, "openvino", "bf16", ("NOISE",),
+    {"same class": 1.0}, 180.5, 0.02, True, 0.1, 2, 400,
+)  # fmt: skip
+ENDURED = Endured(30.0, 20.0, 600, 2, 41.5, 20.0, 25.0, "STEADY", 0.001, (-0.01, 0.01))
+PROVEN = PrecisionTrial("openvino int8", 1.9, 0.98, 0.985, True, "kept")
 HYPER = Hyperparameters(0.002, 0.05, 64, True, 0.1)
 EVERY_STORED_RECORD = (
     Limits(30.0, None, 1.5e9),
@@ -57,7 +64,6 @@ EVERY_STORED_RECORD = (
         task="detection",
         objects=("Äpfel", "りんご"),
         engine="onnxruntime",
-        engine_stated=False,
         device="cpu",
         specific_model=None,
         limits=Limits(min_fps=30.0),
@@ -71,7 +77,7 @@ EVERY_STORED_RECORD = (
     Gathered("coco", "given", ("a", "b"), {"x": "a"}, {"train": 8}, 640, 480, ("bad.png: broken",), ("b (a)",), "cd"),
     TIMING,
     MEASURED,
-    Measurements({"cpu_model": "c", "isa": ["avx2"]}, "onnxruntime", 1, "pipeline", (MEASURED,), ("big: too big",)),
+    Measurements({"cpu_model": "c", "isa": ["avx2"]}, 1, "pipeline", (MEASURED,), ("big: too big",)),
     Rejection("big 224x224", ("FAIL: too slow",)),
     Choice(MEASURED, ("best",), (Rejection("x", ("FAIL",)),), ("y",)),
     HYPER,
@@ -79,10 +85,22 @@ EVERY_STORED_RECORD = (
     Tuned(HYPER, (Trial(0, HYPER, 60, 12.5, 0.5),), 0.25),
     CurvePoint(10, loss=0.5),
     Trained("work/train/best.pth", "ef", 400, 500, 300, 0.9, 120.5, "from scratch", (CurvePoint(10, None, 0.4),)),
-    Exported("work/export/package", "ab", 44, 8, 3.25),
+    PROVEN,
+    Exported("work/export/package", "openvino", "int8", "ab", 44, 8, 3.25, (PROVEN,)),
+    ENDURED,
     Check("speed", "at least 30 fps", "31.0 fps", "met"),
     Verified(
-        "works", (Check("a", "b", "c", "unchecked"),), "AP", None, None, "empty", {"x": 1e-6}, (TIMING,), {"n": [1]}
+        "works",
+        (Check("a", "b", "c", "unchecked"),),
+        "AP",
+        None,
+        None,
+        "empty",
+        {"x": 1e-6},
+        (TIMING,),
+        ENDURED,
+        "ab",
+        {"n": [1]},
     ),
     Packed("/out/package", "perfect", 12, 5_000_000),
 )

@@ -27,6 +27,22 @@ def spinner(ms: float = 1.0) -> Scopes:
     return {"pipeline": spin}
 
 
+def worker(steps: int = 20000) -> Scopes:
+    """A fixed amount of arithmetic: what else runs makes it slower."""
+
+    def work() -> None:
+        value = 1
+        for _ in range(steps):
+            value = (value * 1103515245 + 12345) & 0x7FFFFFFF
+
+    return {"pipeline": work}
+
+
+def hoarder(mb_per_call: float = 1.0) -> Scopes:
+    held: list[bytearray] = []
+    return {"pipeline": lambda: held.append(bytearray(b"x") * int(mb_per_call * 2**20))}
+
+
 def tiring(ms: float = 1.0) -> Scopes:
     start = time.monotonic()
     return {"pipeline": lambda: time.sleep(ms * (1 + 20 * (time.monotonic() - start)) / 1000)}

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from profiler import load
+from profiler.child import _window
 from profiler.errors import BadPlan
 from profiler.run import is_steady
 from profiler.session import Candidate, Profile, measure
@@ -25,6 +26,13 @@ QUICK: dict[str, Any] = {"warmup_cap_s": 0.5, "max_seconds": 2.0, "hang_seconds"
 @pytest.fixture(autouse=True)
 def _factories_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HERE))
+
+
+@pytest.fixture(autouse=True)
+def _the_machine_counts_as_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tested here must not hang on what else this machine does; disturbances have tests of their own."""
+    monkeypatch.setattr(load, "FOREIGN_LIMIT_CORES", 1e9)
+    monkeypatch.setattr(load, "SLOW", 1e9)
 
 
 def candidate(function: str, name: str | None = None, **kwargs: Any) -> Candidate:
@@ -154,7 +162,7 @@ def test_windows_under_foreign_load_are_repeated_up_to_the_cap_then_counted_and_
     assert len(profile.rejected_ms["pipeline"]) >= 64
     assert len(profile.samples_ms["pipeline"]) >= 64
     assert [warning.split(":")[0] for warning in profile.warnings if "window" in warning][-2:] == [
-        "FOREIGN LOAD",
+        "DISTURBED",
         "REPEATED",
     ]
 
@@ -209,3 +217,69 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent.parent)}
     answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"
+
+
+def test_the_slower_of_a_group_is_beaten_by_name_and_one_outside_is_not() -> None:
+    quick, slow, other = measure(
+        [
+            Candidate("quick", "fake_candidates:sleeper", {"ms": 1}, group="g"),
+            Candidate("slow", "fake_candidates:sleeper", {"ms": 10}, group="g"),
+            Candidate("other", "fake_candidates:sleeper", {"ms": 10}),
+        ],
+        tie_queries=64,
+        **QUICK,
+    )
+    assert (quick.beaten, slow.beaten, other.beaten) == (False, True, False)
+    assert slow.dropped
+    assert slow.group == "g"
+    assert any(warning.startswith("BEATEN: by quick: ") for warning in slow.warnings)
+    assert len(slow.samples_ms["pipeline"]) < 64 <= len(other.samples_ms["pipeline"])
+
+
+def test_no_more_than_stated_are_loaded_together() -> None:
+    seen: list[int] = []
+
+    def count(*_: object) -> None:
+        seen.append(len(psutil.Process().children()))
+
+    before = len(psutil.Process().children())
+    names = [f"c{number}" for number in range(5)]
+    profiles = measure([candidate("sleeper", name) for name in names], together=2, on_progress=count, **QUICK)
+    assert [profile.name for profile in profiles] == names
+    assert all(len(profile.samples_ms["pipeline"]) >= 64 for profile in profiles)
+    assert max(seen) - before == 2
+
+
+def test_energy_is_told_with_its_source_or_with_the_reason_why_not() -> None:
+    energy = only(measure([candidate("sleeper")], **QUICK)).energy
+    assert energy is not None
+    if energy.joules_per_query is None:
+        assert energy.reason
+    else:
+        assert energy.joules_per_query > 0
+
+
+def test_a_profile_from_before_disturbances_and_energy_were_recorded_is_still_read() -> None:
+    document = json.loads(json.dumps(only(measure([candidate("sleeper")], limit_ms=50, **QUICK)).to_json()))
+    for name in ("group", "beaten", "energy"):
+        del document[name]
+    for window in document["windows"]:
+        for name in ("disturbed", "reason", "slowdown", "throttled", "joules"):
+            del window[name]
+    profile = Profile.from_json(document)
+    assert not profile.disturbed
+    assert profile.energy is None
+
+
+def test_the_loop_that_times_adds_less_than_one_percent_to_a_call_of_50_us() -> None:
+    def nothing() -> None: ...
+
+    calls = 2000
+    bare, timed = [], []
+    for _ in range(30):
+        start = time.perf_counter_ns()
+        for _ in range(calls):
+            nothing()
+        bare.append(time.perf_counter_ns() - start)
+        timed.append(_window(nothing, calls, 0, 60)["wall_s"] * 1e9)
+    assert (min(timed) - min(bare)) / calls < 500

@@ -10,6 +10,7 @@ from edge.records import (
     Choice,
     CurvePoint,
     Disagreement,
+    Endured,
     Exported,
     Gathered,
     Hyperparameters,
@@ -18,6 +19,7 @@ from edge.records import (
     Measurements,
     MetricTarget,
     Picture,
+    PrecisionTrial,
     Rejection,
     Request,
     Story,
@@ -53,12 +55,13 @@ def measured(
         card=card(name, side),
         parameters=11_181_642,
         flops=149_300_000 * side * side // 4096,
-        onnx_bytes=44_700_000,
-        onnx_sha256="ab" * 32,
+        model_bytes=44_700_000,
+        artefact_sha256="ab" * 32,
         timings=() if p90_ms is None else timings(p90_ms),
         verdict=verdict,
         explanation="all 400 queries within 20 ms" if verdict == "PASS" else "37 of 400 queries within 20 ms",
         stable=True,
+        engine="onnxruntime",
         peak_rss_mb=180.0,
     )
     return replace(base, **changes)
@@ -71,7 +74,6 @@ def request(**changes: Any) -> Request:
         task="classification",
         objects=("circle", "square", "triangle"),
         engine="onnxruntime",
-        engine_stated=True,
         device="cpu",
         specific_model=None,
         limits=Limits(min_fps=50.0, max_parameters=15e6),
@@ -101,7 +103,6 @@ def measurements(*candidates: Measured, **changes: Any) -> Measurements:
             "isa": ["avx2", "fma"], "memory_bytes": 25_216_000_000, "governor": "unavailable", "accelerators": [],
             "system": "Debian GNU/Linux 12", "kernel": "6.1.0", "machine": "x86_64",
         },
-        engine="onnxruntime",
         threads=2,
         scope="pipeline",
         candidates=candidates
@@ -112,6 +113,7 @@ def measurements(*candidates: Measured, **changes: Any) -> Measurements:
             measured("shufflenet-v2-1x_16xb64_in1k", 96, None, "ERROR", explanation="the engine refused the file"),
         ),
         not_measured=("resnet50 224x224: 25.6 M parameters, the request allows 15 M",),
+        networks=4,
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -121,10 +123,10 @@ def choice(**changes: Any) -> Choice:
         chosen=measured(),
         reasons=("best published quality of those that hold every limit",),
         rejected=(
-            Rejection("resnet18 224x224", ("FAIL: 37 of 400 queries within 20.00 ms",)),
-            Rejection("shufflenet-v2-1x 96x96", ("ERROR: the engine refused the file",)),
+            Rejection("resnet18 224x224, onnxruntime fp32", ("FAIL: 37 of 400 queries within 20.00 ms",)),
+            Rejection("shufflenet-v2-1x 96x96, onnxruntime fp32", ("ERROR: the engine refused the file",)),
         ),
-        runners_up=("mobilenet-v2 64x64",),
+        runners_up=("mobilenet-v2 64x64, onnxruntime fp32",),
     )
     return replace(base, **changes)
 
@@ -144,6 +146,7 @@ def verified(**changes: Any) -> Verified:
         baseline_title="always the majority class",
         parity={"largest difference of a score": 3.1e-06, "same class": 1.0},
         timings=timings(7.2),
+        artefact_sha256="12" * 32,
         details={
             "test images": 90,
             "placement": {"provider": "CPUExecutionProvider"},
@@ -179,13 +182,79 @@ def story(**changes: Any) -> Story:
             seconds_per_iteration=0.5,
         ),
         trained=Trained("train/best.pth", "ef" * 32, 400, 400, 400, 0.956, 205.0, "from scratch", curve),
-        exported=Exported("staged", "12" * 32, 44_736_512, 16, 12.0),
+        exported=Exported("staged", "onnxruntime", "fp32", "12" * 32, 44_736_512, 16, 12.0),
         verified=verified(),
         seconds={"understand": 2.1, "gather": 1.4, "shortlist": 0.2, "measure": 74.0, "choose": 0.0, "tune": 70.0,
                  "train": 205.0, "export": 12.0, "verify": 66.0},
         versions={"edge": "0.1.0", "torch": "2.13.0", "onnxruntime": "1.31.1"},
         pictures=(),
         budget_s=900.0,
+    )  # fmt: skip
+    return replace(base, **changes)
+
+
+SPEEDS = {
+    ("onnxruntime", "fp32"): 6.9, ("onnxruntime", "int8"): 5.1, ("openvino", "fp32"): 6.2, ("openvino", "bf16"): 3.3,
+    ("ncnn", "fp32"): 11.8, ("torchscript", "fp32"): 14.6,
+}  # fmt: skip
+
+
+def forms(name: str = "resnet18_8xb32_in1k", side: int = 64, slower: float = 1.0, **changes: Any) -> list[Measured]:
+    """One network in six forms."""
+    parity = {"largest difference": 3.1e-06, "same class": 1.0}
+    known: dict[str, Any] = {"parity": parity, "updates": 900, **changes}
+    return [
+        measured(name, side, p90 * slower, "PASS" if p90 * slower < 18 else "FAIL",
+                 engine=engine, precision=precision, **known)
+        for (engine, precision), p90 in SPEEDS.items()
+    ]  # fmt: skip
+
+
+REFUSED = (
+    "onnxruntime fp16: its CPU provider casts float16 convolutions to float32, so nothing is gained",
+    "onnxruntime bf16: its CPU provider has no bfloat16 convolutions",
+    *(f"tensorrt {precision}: there is no NVIDIA card" for precision in ("fp32", "fp16", "bf16", "int8")),
+)
+TRIALS = (
+    PrecisionTrial("openvino bf16", 1.912, 0.9311, 0.9556, False, "loses 0.0245 of the metric, at most 0.01 allowed"),
+    PrecisionTrial("onnxruntime int8", 1.345, 0.9533, 0.9556, True,
+                   "1.34 times as fast, loses 0.0023 of the metric, at most 0.01 allowed"),
+)  # fmt: skip
+
+
+def endured(**changes: Any) -> Endured:
+    base = Endured(30.0, 20.0, 600, 2, 41.0, 4.9, 5.6, "STEADY", 0.004, (-0.002, 0.0101))
+    return replace(base, **changes)
+
+
+def compared(**changes: Any) -> Story:
+    """Two networks in six forms each; a lower precision was kept after training."""
+    own, other = forms(), forms("mobilenet-v2_8xb32_in1k", 96, 1.4, parameters=2_227_715, flops=26_100_000)
+    chosen = next(item for item in own if item.engine == "openvino" and item.lossless)
+    lower = tuple(item for item in own if not item.lossless)
+    asked = request()
+    base = story(
+        request=replace(
+            asked, engine=None, text=asked.text.replace(" with ONNX Runtime", ""),
+            spans={field: span for field, span in asked.spans.items() if field != "deploy.inference_engine"},
+        ),
+        measurements=measurements(
+            *own, *other, refused=REFUSED, networks=5,
+            not_measured=(
+                "resnet50 224x224: 25.6 M parameters, the request allows 15 M",
+                "vgg11 64x64: not needed: another holds that is expected to be better",
+                "resnet34 96x96: not needed: another holds that is expected to be better",
+            ),
+        ),
+        choice=choice(
+            chosen=chosen, lower=lower,
+            reasons=("2 of 2 measured networks hold every hard constraint in some form",
+                     "openvino fp32 6.20 ms at p90 is its fastest form that holds; slower: onnxruntime 6.90 ms"),
+            rejected=tuple(Rejection(i.title, ("only 12 training updates fit into the time",)) for i in other),
+            runners_up=(),
+        ),
+        exported=Exported("staged", "onnxruntime", "int8", "12" * 32, 11_236_512, 16, 12.0, TRIALS),
+        verified=verified(endured=endured()),
     )  # fmt: skip
     return replace(base, **changes)
 

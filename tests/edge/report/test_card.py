@@ -41,10 +41,43 @@ def test_the_weights_file_is_named() -> None:
     assert "Trained from resnet18.pth for" in card
 
 
+def test_the_forms_of_the_chosen_network_are_compared() -> None:
+    card = model_card(made.compared())
+    forms = card[card.index("## Engines and precisions") : card.index("## Lower precision")]
+    assert "| OpenVINO | fp32 | 5.77 ms | 6.20 ms |  | fast enough | chosen |" in forms
+    assert "| OpenVINO | bf16 | 3.07 ms | 3.30 ms | 1.87× | fast enough | Not kept after training" in forms  # noqa: RUF001
+    assert "2 of 5 networks measured, in 12 forms. Skipped:" in forms
+    assert "- vgg11 64x64, resnet34 96x96: not needed: another holds that is expected to be better" in forms
+    assert "- TensorRT: there is no NVIDIA card" in forms
+    assert "mobilenet" not in forms
+
+
+def test_a_lower_precision_tells_what_it_gave_and_cost() -> None:
+    card = model_card(made.compared())
+    assert "- Engine: ONNX Runtime int8, 2 threads." in card
+    assert "| ONNX Runtime int8 | 95.33 % | 95.56 % | 1.34× | kept |" in card  # noqa: RUF001
+    assert "## Lower precision" not in model_card(made.story())
+
+
+def test_it_says_how_long_the_model_ran_and_that_the_timed_files_are_the_packed_ones() -> None:
+    card = model_card(made.compared())
+    assert "Run for 20 s at 30 fps: 2 of 600 images late (0.3 %), worst 41.0 ms, steady." in card
+    assert f"The files that were timed are the files in the package: sha256 {'12' * 32}." in card
+
+
 def test_words_from_outside_stay_words() -> None:
-    base = made.story()
     evil = "<script>|a`b\n# x\udcff"
-    card = model_card(replace(base, gathered=replace(base.gathered, classes=(evil,)), request=made.request(text=evil)))
+    base = made.compared(measurements=made.measurements(*made.forms(), refused=(evil,), not_measured=(evil,)))
+    trial = replace(made.TRIALS[0], title=evil, reason=evil)
+    card = model_card(
+        replace(
+            base,
+            gathered=replace(base.gathered, classes=(evil,)),
+            request=made.request(text=evil),
+            exported=replace(base.exported, trials=(trial,)),
+            verified=made.verified(endured=made.endured(trend=evil)),
+        )
+    )
     assert "<script>" not in card.replace("\\<script\\>", "")
     assert "\n# x" not in card
     card.encode("utf-8")

@@ -125,10 +125,23 @@ def test_words_from_outside_are_escaped() -> None:
             counts={EVIL: 1},
         ),
         measurements=made.measurements(
-            made.measured(name=EVIL, explanation=EVIL, warnings=(EVIL,)), not_measured=(EVIL,)
+            made.measured(name=EVIL, explanation=EVIL, warnings=(EVIL,), engine=EVIL, precision=EVIL),
+            made.measured(parity={EVIL: 1.0}),
+            made.measured(name=EVIL, side=96, explanation=EVIL, p90_ms=None, verdict=EVIL, engine=""),
+            not_measured=(EVIL,),
+            refused=(EVIL, f"{EVIL}: {EVIL}"),
         ),
         choice=made.choice(reasons=(EVIL,)),
-        verified=made.verified(metric_name=EVIL, baseline_title=EVIL, details={EVIL: EVIL}, parity={EVIL: 1.0}),
+        exported=replace(
+            base.exported, engine=EVIL, artefact_sha256=EVIL, trials=(replace(made.TRIALS[0], title=EVIL, reason=EVIL),)
+        ),
+        verified=made.verified(
+            metric_name=EVIL,
+            baseline_title=EVIL,
+            details={EVIL: EVIL},
+            parity={EVIL: 1.0},
+            endured=made.endured(trend=EVIL),
+        ),
         versions={EVIL: EVIL},
         pictures=(made.picture(EVIL + '" onload="x'),),
     )
@@ -137,6 +150,59 @@ def test_words_from_outside_are_escaped() -> None:
     assert "&lt;script&gt;" in page
     assert not Page(page).all("script")
     assert all("onload" not in image for image in Page(page).all("img"))
+
+
+def test_forms_stand_in_rows_below_their_network() -> None:
+    page = Page(render(made.compared()))
+    assert len(page.all("tbody")) >= 2
+    text = flat(page.text)
+    assert "resnet18 64x64 64 × 64 pixels, 11.2 M parameters, 149 M MACs" in text  # noqa: RUF001
+    assert "packed as ONNX Runtime int8" in text
+    assert "OpenVINO fp32 44.7 MB 5.77 ms 6.20 ms 161 fps ✓ fast enough chosen" in text
+    assert "mobilenet-v2 96x96 96 × 96 pixels, 2.23 M parameters, 26.1 M MACs Only 12 training updates fit" in text  # noqa: RUF001
+    assert text.count("Only 12 training updates fit into the time.") == 1
+
+
+def test_what_could_not_run_and_what_was_skipped_is_told() -> None:
+    text = flat(Page(render(made.compared())).text)
+    assert "2 of 5 networks measured, in 12 forms." in text
+    assert "TensorRT: there is no NVIDIA card" in text
+    assert (
+        "ONNX Runtime fp16: its CPU provider casts float16 convolutions to float32, so nothing is gained; bf16:" in text
+    )
+    assert "vgg11 64x64, resnet34 96x96: not needed: another holds that is expected to be better" in text
+
+
+def test_lower_precisions_tell_both_figures_with_the_reason() -> None:
+    text = flat(Page(render(made.compared())).text)
+    assert "OpenVINO bf16 93.11 % 95.56 % 1.91× not kept Loses 0.0245 of the metric" in text  # noqa: RUF001
+    assert "ONNX Runtime int8 95.33 % 95.56 % 1.34× kept 1.34 times as fast" in text  # noqa: RUF001
+    assert "None was tried" in flat(Page(render(made.story())).text)
+
+
+def test_endurance_is_told_with_its_trend() -> None:
+    text = flat(Page(render(made.compared())).text)
+    assert "Run for 20 s at 30 fps: 2 of 600 images late (0.3 %), worst 41.0 ms, steady." in text
+    assert "(95 % interval −0.20 % to +1.01 %)" in text  # noqa: RUF001
+    assert "holds out over a longer time: not measured" in flat(Page(render(made.story())).text)
+
+
+def test_timed_files_that_are_not_the_packed_ones_are_a_warning() -> None:
+    same, other = made.compared(), made.compared(verified=made.verified(artefact_sha256="34" * 32))
+    assert f"The files that were timed are the files in the package: sha256 {'12' * 32}." in render(same)
+    assert '<p class="warning">The files that were timed (sha256 3434' in render(other)
+
+
+def test_energy_is_that_of_the_packed_form_or_unavailable() -> None:
+    assert "Energy per image unavailable" in flat(Page(render(made.compared())).text)
+    known = made.measurements(*made.forms(energy_j=0.0312))
+    text = flat(Page(render(made.compared(measurements=known))).text)
+    assert "Energy per image 31.2 mJ (ONNX Runtime int8, before training)" in text
+
+
+def test_a_page_of_very_many_forms_stays_small() -> None:
+    many = [item for number in range(8) for item in made.forms(f"net{number}")]
+    assert len(render(made.compared(measurements=made.measurements(*made.forms(), *many)))) < 160_000
 
 
 def test_pictures_and_plots_have_words() -> None:

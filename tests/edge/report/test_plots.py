@@ -8,7 +8,7 @@ import pytest
 import story as made
 
 from edge.records import CurvePoint
-from edge.report.plots import learning_curve_svg, speed_svg
+from edge.report.plots import forms_hidden, learning_curve_svg, speed_svg, speed_words
 
 CURVES = {
     "empty": (),
@@ -47,22 +47,41 @@ def test_every_candidate_has_a_bar_and_the_asked_speed_a_line() -> None:
     told = texts(speed_svg(made.measurements(), 50.0, made.measured()))
     assert {"resnet18 64x64", "mobilenet-v2 64x64", "shufflenet-v2-1x 96x96", "24.2 fps", "not measured"} <= set(told)
     assert "asked: 50 fps" in told
-    assert [text for text in told if "chosen" in text] == ["144 fps  chosen"]
+    assert [text for text in told if "chosen" in text] == ["144 fps, chosen"]
 
 
 def test_those_over_a_limit_have_no_bar() -> None:
-    measurements = made.measurements(made.measured(), made.measured(side=224, p90_ms=None, verdict="OVER LIMIT"))
+    measurements = made.measurements(
+        made.measured(), made.measured(side=224, p90_ms=None, verdict="OVER LIMIT", engine="")
+    )
     assert "resnet18 224x224" not in texts(speed_svg(measurements, None, None))
 
 
 def test_candidates_of_one_title_are_told_apart() -> None:
-    names = ("rtmdet_tiny_coco", "rtmdet_s_coco")
+    names = ("resnet18_8xb32_in1k", "resnet18_8xb16_in1k")
     told = texts(speed_svg(made.measurements(*(made.measured(name) for name in names)), None, None))
-    assert {"rtmdet_tiny_coco 64x64", "rtmdet_s_coco 64x64"} <= set(told)
+    assert {f"{name} 64x64" for name in names} <= set(told)
+
+
+def test_the_packed_form_is_marked_beside_the_chosen_one() -> None:
+    story = made.compared()
+    packed = next(c for c in story.measurements.candidates if (c.engine, c.precision) == ("onnxruntime", "int8"))
+    told = texts(speed_svg(story.measurements, 50.0, story.choice.chosen, packed))
+    assert [text for text in told if "chosen" in text or "packed" in text] == ["196 fps, packed", "161 fps, chosen"]
+
+
+def test_with_very_many_forms_each_network_shows_its_fastest_and_the_chosen_one() -> None:
+    many = [item for number in range(8) for item in made.forms(f"net{number}", slower=1 + number / 8)]
+    chosen = next(c for c in many if c.card.name == "net3" and c.engine == "torchscript")
+    words = speed_words(made.measurements(*many), 50.0, chosen)
+    assert [words.count(form) for form in ("OpenVINO bf16", "OpenVINO fp32", "ncnn", "TorchScript")] == [8, 8, 0, 1]
+    assert "TorchScript fp32 49.8 fps, chosen" in words
+    assert "23 other forms in the table alone" in words
+    assert forms_hidden(made.measurements(*many), chosen) == 23
 
 
 def test_no_candidates_say_so() -> None:
-    measurements = made.measurements(made.measured(p90_ms=None, verdict="OVER LIMIT"))
+    measurements = made.measurements(made.measured(p90_ms=None, verdict="OVER LIMIT", engine=""))
     assert texts(speed_svg(measurements, 30.0, None)) == ["No candidate was measured."]
 
 

@@ -38,9 +38,9 @@ def test_the_chosen_candidate_is_marked_without_colour() -> None:
     console, file = screen(100)
     terminal.candidates(made.measurements(), made.choice(), console)
     lines = shown(file)
-    assert [line for line in lines if line.startswith("* ")] == [
-        next(line for line in lines if "resnet18 64x64" in line and "chosen" in line)
-    ]
+    marked = [line for line in lines if line.startswith("* ")]
+    assert len(marked) == 1 and marked[0].startswith("* ONNX Runtime fp32") and marked[0].endswith("chosen")
+    assert lines[lines.index(marked[0]) - 1].startswith("resnet18 64x64")
     assert "  - resnet50 224x224: 25.6 M parameters, the request allows 15 M" in lines
     assert "\x1b" not in file.getvalue()
 
@@ -56,6 +56,48 @@ def test_narrow_terminals_keep_what_decides() -> None:
     terminal.candidates(made.measurements(), made.choice(), console)
     assert all(len(line) <= 44 for line in shown(file))
     assert "24.2 fps" in file.getvalue() and "too slow" in file.getvalue()
+
+
+def test_forms_stand_below_their_network() -> None:
+    console, file = screen(120)
+    story = made.compared()
+    terminal.candidates(story.measurements, story.choice, console, story.exported)
+    lines = shown(file)
+    own, other = (next(i for i, line in enumerate(lines) if line.startswith(name)) for name in ("resnet", "mobilenet"))
+    assert [line[2:19].rstrip() for line in lines[own + 1 : other] if line[2:3].strip()] == [
+        "OpenVINO bf16", "ONNX Runtime int8", "OpenVINO fp32", "ONNX Runtime fp32", "ncnn fp32", "TorchScript fp32",
+    ]  # fmt: skip
+    assert "2 of 5 networks measured, in 12 forms." in lines
+    assert "  - TensorRT: there is no NVIDIA card" in lines
+
+
+def test_lower_precisions_tell_both_figures_and_the_reason() -> None:
+    console, file = screen(120)
+    terminal.precisions(made.compared().exported, console)
+    line = next(line for line in shown(file) if line.startswith("OpenVINO bf16"))
+    told = "OpenVINO bf16 93.11 % 95.56 % 1.91× not kept loses 0.0245 of the metric, at most 0.01 allowed"  # noqa: RUF001
+    assert " ".join(line.split()) == told
+
+
+def test_no_lower_precision_no_table() -> None:
+    console, file = screen()
+    terminal.precisions(made.story().exported, console)
+    assert file.getvalue() == ""
+
+
+def test_endurance_follows_the_checks() -> None:
+    console, file = screen(160)
+    terminal.checks(made.verified(endured=made.endured()), console)
+    assert shown(file)[-2] == (
+        "Run for 20 s at 30 fps: 2 of 600 images late (0.3 %), worst 41.0 ms, steady. The median changed by +0.40 % a "
+        "minute (95 % interval −0.20 % to +1.01 %)."  # noqa: RUF001
+    )
+
+
+def test_a_request_without_an_engine_says_how_one_is_found() -> None:
+    console, file = screen(120)
+    terminal.understood(made.request(engine=None, spans={}), console)
+    assert any(line.startswith("engine") and "the fastest as measured is taken" in line for line in shown(file))
 
 
 def test_disagreements_and_wishes_follow_the_reading() -> None:

@@ -1,0 +1,176 @@
+"""How far the forecast of speed can be trusted: python benchmarks/forecast.py ROWS.jsonl [--folds N]
+
+Each line: {"title", "task", "engine", "precision", "quality", "median_ms", "work"}, one measured model; a
+title is the network's name, a space, and its input size. Prints as tables: how often the interval holds networks that
+were left out with all their sizes, engines and precisions; the same with only few networks known; and how many
+measurements the search takes for several limits, against measuring all, and against best first without a forecast.
+Nothing here measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.profiling.forecast import Forecast, Forecaster, Observation, fit
+from edge.profiling.search import Option, Tried, next_to_measure
+
+LIMITS = (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)  # as quantiles of the measured latencies
+FEW = (6, 8, 12, 20)  # networks known
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the input."""
+
+    task: str
+    quality: float
+    seen: Observation
+
+    @property
+    def option(self) -> Option:
+        return Option(self.seen.title, self.seen.features, self.seen.engine, self.seen.precision)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A forecast of a model that was left out, beside what it was measured at."""
+
+    seen: Observation
+    forecast: Forecast
+
+
+def read(path: Path) -> list[Row]:
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        raw = json.loads(line)
+        seen = Observation(raw["work"], raw["engine"], raw["precision"], raw["median_ms"], raw["title"])
+        rows.append(Row(raw["task"], raw["quality"], seen))
+    return rows
+
+
+def left_out(rows: Sequence[Row], folds: int) -> Iterator[Held]:
+    """Networks held out in turn, with everything that is known of them."""
+    names = shuffled(rows, 0)
+    for fold in range(folds):
+        outside = set(names[fold::folds])
+        yield from forecasts(fit([r.seen for r in rows if r.seen.network not in outside]), rows, outside)
+
+
+def few_known(rows: Sequence[Row], networks: int, rounds: int = 16) -> Iterator[Held]:
+    """So many networks known, one size each; all others asked."""
+    for seed in range(rounds):
+        names = shuffled(rows, seed)
+        inside, rng = set(names[:networks]), random.Random(seed)
+        sizes: dict[str, list[str]] = defaultdict(list)
+        for row in rows:
+            sizes[row.seen.network].append(row.seen.title)
+        kept = {rng.choice(sorted(set(sizes[name]))) for name in sorted(inside)}
+        forecaster = fit([r.seen for r in rows if r.seen.title in kept])
+        yield from forecasts(forecaster, rows, {name for name in names if name not in inside})
+
+
+def forecasts(forecaster: Forecaster, rows: Sequence[Row], names: set[str]) -> Iterator[Held]:
+    for row in rows:
+        if row.seen.network in names:
+            found = forecaster.predict(row.seen.features, row.seen.engine, row.seen.precision)
+            if found is not None:
+                yield Held(row.seen, found)
+
+
+def shuffled(rows: Sequence[Row], seed: int) -> list[str]:
+    names = sorted({row.seen.network for row in rows})
+    random.Random(seed).shuffle(names)
+    return names
+
+
+def coverage(label: str, held: Sequence[Held]) -> str:
+    if not held:
+        return f"| {label} | 0 | | | | |"
+    inside = [h.forecast.low_ms <= h.seen.median_ms <= h.forecast.high_ms for h in held]
+    width = [h.forecast.high_ms / h.forecast.low_ms for h in held]
+    off = sorted(abs(math.log(h.forecast.median_ms / h.seen.median_ms)) for h in held)
+    return (
+        f"| {label} | {len(held)} | {statistics.mean(inside):.3f} | {statistics.median(width):.2f} "
+        f"| {statistics.median(off):.3f} | {off[int(0.9 * (len(off) - 1))]:.3f} |"
+    )
+
+
+def search(rows: Sequence[Row], limit_ms: float, known: Sequence[Observation]) -> tuple[int, str | None]:
+    """How many measurements the search takes, and what it chooses."""
+    ordered = sorted(rows, key=lambda r: (-r.quality, r.seen.title))
+    truth = {row.option.key: row.seen for row in ordered}
+    tried: dict[tuple[str, str, str], Tried] = {}
+    while True:
+        observations = [*known, *(truth[key] for key in tried)]
+        step = next_to_measure([row.option for row in ordered], tried, observations, limit_ms)
+        if step.measure is None:
+            return len(tried), chosen(ordered, limit_ms, tried)
+        key = step.measure.key
+        tried[key] = Tried(truth[key].median_ms <= limit_ms, step.why)
+
+
+def chosen(ordered: Sequence[Row], limit_ms: float, among: Mapping[tuple[str, str, str], object]) -> str | None:
+    holding = [r for r in ordered if r.option.key in among and r.seen.median_ms <= limit_ms]
+    return holding[0].seen.title if holding else None
+
+
+def selections(rows: Sequence[Row]) -> Iterator[str]:
+    """One line per task, variant and limit; `warm` knows what the other engines and tasks measured."""
+    groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.task, row.seen.engine, row.seen.precision].append(row)
+    for (task, engine, precision), here in sorted(groups.items()):
+        others = [r.seen for r in rows if r not in here]
+        times = sorted(r.seen.median_ms for r in here)
+        ordered = sorted(here, key=lambda r: (-r.quality, r.seen.title))
+        for quantile in LIMITS:
+            limit = times[int(quantile * (len(times) - 1))]
+            best = chosen(ordered, limit, {r.option.key: None for r in ordered})
+            plain = next(i for i, r in enumerate(ordered, 1) if r.seen.median_ms <= limit)
+            cold, cold_choice = search(here, limit, ())
+            warm, warm_choice = search(here, limit, others)
+            yield (
+                f"| {task} | {engine} {precision} | {limit:.3g} | {len(here)} | {plain} | {cold} | {warm} "
+                f"| {len(here) / cold:.1f} | {'yes' if cold_choice == best else cold_choice} "
+                f"| {'yes' if warm_choice == best else warm_choice} |"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("--folds", type=int, default=10)
+    args = parser.parse_args()
+    rows = read(args.rows)
+    print(f"{len(rows)} measured, {len(shuffled(rows, 0))} networks\n")
+    print("| networks left out | forecasts | in the interval | high / low, median | log error, median | 90 % |")
+    print("|---|---|---|---|---|---|")
+    held = list(left_out(rows, args.folds))
+    print(coverage(f"all, {args.folds} folds", held))
+    for variant in sorted({h.seen.variant for h in held}):
+        print(coverage(" ".join(variant), [h for h in held if h.seen.variant == variant]))
+    for task in sorted({row.task for row in rows}):
+        titles = {row.seen.title for row in rows if row.task == task}
+        print(coverage(task, [h for h in held if h.seen.title in titles]))
+    for networks in FEW:
+        print(coverage(f"{networks} networks known", list(few_known(rows, networks))), flush=True)
+    for variant in sorted({row.seen.variant for row in rows}):
+        alone = [row for row in rows if row.seen.variant == variant]
+        for networks in FEW:
+            print(coverage(f"{networks} networks known, {' '.join(variant)} alone", list(few_known(alone, networks))))
+    print("\n| task | variant | limit ms | all | best first | search | warm | all / search | same choice | warm |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for line in selections(rows):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

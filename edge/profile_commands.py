@@ -1,0 +1,396 @@
+"""`edge profile`: the speed of the zoo's models, or of an ONNX file, on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from edge.options import Json, print_json
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
+
+    from edge.artefacts.variant import Offer
+    from edge.profiling.database import Database
+    from edge.profiling.row import Row
+    from edge.profiling.sweep import Ended, Progress
+    from profiler.compare import Comparison
+    from zoo.models import ModelCard
+
+DEFAULT = "models"
+
+
+class _Group(TyperGroup):
+    """`edge profile resnet18` means `edge profile models resnet18`: what is no command's name is an argument."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="profile",
+    help="Measure models on this machine: `edge profile resnet18` is short for `edge profile models resnet18`.",
+    cls=_Group,
+    rich_markup_mode=None,
+)
+
+Profiles = Annotated[
+    Path | None,
+    typer.Option(
+        "--profiles", help="The profile database.", show_default="$XDG_DATA_HOME/edge/profiles.db or ~/.local/share"
+    ),
+]
+Task = Annotated[
+    str | None, typer.Option(help="classification, detection, segmentation or keypoint.", show_default="all")
+]
+Backend = Annotated[
+    list[str] | None, typer.Option(help="Engine; may be given several times.", show_default="all that are here")
+]
+Precision = Annotated[
+    list[str] | None,
+    typer.Option(help="fp32, fp16, bf16 or int8; may be given several times.", show_default="all native here"),
+]
+
+
+@app.command()
+def models(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names of models.", show_default="the zoo's list")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Measure this ONNX file instead of models of the zoo.", show_default="none")
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Pattern for the family or the name, such as 'mobilenet*'.", show_default="any")
+    ] = None,
+    task: Task = None,
+    backend: Backend = None,
+    precision: Precision = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of each model.", show_default="1")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="No model is begun after that time: 30m, 2h.", show_default="no limit")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the same sweep where it was stopped, instead of anew.")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option(help="Also write every row to this file.", show_default="none")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the leaderboard, its CSV and the plots.")] = Path("edge-profile"),
+    profiles: Profiles = None,
+    as_json: Json = False,
+) -> None:
+    """Measure models on every engine and precision here; write database, leaderboard, plot and CSV.
+
+    One Ctrl-C stops; what was measured is kept, and --resume goes on behind it.
+    """
+    from edge.artefacts.variant import offered
+    from edge.errors import BadRequest
+    from edge.profiling.database import Database
+    from edge.settings import resolve, seconds
+    from zoo.models import find
+
+    settings = resolve(threads=threads, profiles=profiles)
+    offer = offered(backend or (), precision or ())
+    _tell_refused(offer, asked=bool(backend or precision))
+    if model is not None and (names or family or task):
+        raise BadRequest("--model is one file of yours, and models of the zoo are named as well", "Give one of both.")
+    with Database.open(settings.profiles) as database:
+        if model is not None:
+            found = _measure_file(model.expanduser().resolve(), offer, database, settings.threads)
+        else:
+            cards = find(names or (), family, task)
+            arguments = {
+                "models": sorted(card.name for card in cards),
+                "variants": [variant.title for variant in offer.variants],
+                "threads": settings.threads,
+            }
+            budget_s = seconds(budget) if budget else None
+            found = _sweep(cards, offer, database, arguments, settings.threads, budget_s, resume)
+        _write(database, found, out, csv)
+    if as_json:
+        print_json([_plain(row) for row in found])
+
+
+@app.command()
+def show(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names or patterns.", show_default="all")
+    ] = None,
+    task: Task = None,
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="Also what was imported from other machines.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write leaderboard, CSV and plots here.", show_default="no files")
+    ] = None,
+    profiles: Profiles = None,
+    as_json: Json = False,
+) -> None:
+    """Show what was measured: the leaderboard, or every form of the models named."""
+    from edge.profiling.database import Database
+    from edge.report import leaderboard
+
+    with Database.open(_place(profiles)) as database:
+        found = _chosen(database, names or ["*"], task, everywhere=everywhere)
+        if names:
+            leaderboard.show(leaderboard.all_forms(found), database.machines())
+        else:
+            leaderboard.show(leaderboard.boards(found), database.machines())
+        if out is not None:
+            _files(database, found, out, None)
+    if as_json:
+        print_json([_plain(row) for row in found])
+
+
+@app.command()
+def compare(
+    one: Annotated[str, typer.Argument(help="Model, or model:engine, or model:engine:precision.")],
+    other: Annotated[str, typer.Argument(help="What it is compared with, written alike.")],
+    scope: Annotated[str, typer.Option(help="device, runtime or pipeline; files have no pipeline.")] = "pipeline",
+    profiles: Profiles = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether one measured model is as fast as another, faster, slower, or whether the samples cannot tell."""
+    from dataclasses import asdict
+
+    from edge.profiling.database import Database
+    from profiler.compare import compare as compared
+
+    with Database.open(_place(profiles)) as database:
+        rows = [_one(database, reference, scope) for reference in (one, other)]
+    samples = [row.profile.samples_ms[scope] for row in rows if row.profile]
+    found = compared(samples[0], samples[1])
+    print(_sentence(rows, scope, found), file=sys.stderr)
+    if as_json:
+        print_json({**asdict(found), "one": _plain(rows[0]), "other": _plain(rows[1])})
+
+
+@app.command("export")
+def export_rows(
+    file: Annotated[Path, typer.Argument(help="File to write, .jsonl or .jsonl.gz.")],
+    task: Task = None,
+    profiles: Profiles = None,
+) -> None:
+    """Write measured speeds to a file that another machine's edge can import."""
+    from edge.profiling.database import Database, Filter
+    from edge.profiling.exchange import export
+
+    with Database.open(_place(profiles)) as database:
+        count = export(database, file.expanduser().resolve(), Filter(task=task))
+    print(f"{count} rows written to {file}", file=sys.stderr)
+
+
+@app.command("import")
+def import_rows(
+    file: Annotated[Path, typer.Argument(help="File that `edge profile export` wrote.")], profiles: Profiles = None
+) -> None:
+    """Take in speeds measured elsewhere; they order work and are never taken for this machine's."""
+    from edge.profiling.database import Database
+    from edge.profiling.exchange import import_
+    from edge.report.words import plural
+
+    with Database.open(_place(profiles)) as database:
+        found = import_(database, file.expanduser().resolve())
+    told = f"{plural(found.new, 'new row')}, {found.known} known, of {plural(found.machines, 'machine')}"
+    print(told, file=sys.stderr)
+
+
+def _place(profiles: Path | None) -> Path | None:
+    from edge.settings import resolve
+
+    return resolve(profiles=profiles).profiles
+
+
+def _tell_refused(offer: Offer, *, asked: bool) -> None:
+    """What was asked for and cannot run is an error; what was not asked for is not talked about."""
+    from edge.errors import BackendMissing
+
+    if offer.variants and not (asked and offer.refused):
+        return
+    reasons = "; ".join(f"{variant.title}: {why}" for variant, why in offer.refused)
+    if asked and offer.variants:
+        print(f"Cannot run here: {reasons}", file=sys.stderr)
+        return
+    raise BackendMissing(f"nothing of this can run on this machine: {reasons}", "`edge doctor` lists what can.")
+
+
+def _sweep(
+    cards: Sequence[ModelCard],
+    offer: Offer,
+    database: Database,
+    arguments: dict[str, Any],
+    threads: int,
+    budget_s: float | None,
+    resume: bool,
+) -> list[Row]:
+    from edge.profiling.database import Filter
+    from edge.profiling.results import Circumstances
+    from edge.profiling.sweep import sweep
+    from edge.report.progress import ProgressLine
+    from profiler.hardware import fingerprint
+
+    run = database.unfinished_run(arguments) if resume else None
+    if resume and run is None:
+        print("There is no unfinished sweep of these models; a new one is begun.", file=sys.stderr)
+    run = run or database.begin_run(arguments)
+    line = ProgressLine()
+
+    def told(row: Row) -> None:
+        line.clear()
+        print(f"  {_line(row)}", file=sys.stderr, flush=True)
+
+    try:
+        ended = sweep(
+            cards,
+            offer,
+            database,
+            Circumstances(run, fingerprint(), threads),
+            budget_s=budget_s,
+            told=told,
+            say=lambda text, progress: line.say(f"{_how_far(progress)}{text}"),
+        )
+    except KeyboardInterrupt:
+        line.clear()
+        print("Stopped; what was measured is kept. The same command with --resume goes on.", file=sys.stderr)
+        raise
+    line.clear()
+    _tell_end(ended)
+    if not ended.left:
+        database.finish_run(run)
+    return database.rows(Filter(run=run))
+
+
+def _measure_file(file: Path, offer: Offer, database: Database, threads: int) -> list[Row]:
+    from edge.profiling.onnxfile import profile_file
+    from edge.profiling.results import Circumstances
+    from edge.report.progress import ProgressLine
+    from profiler.hardware import fingerprint
+
+    line, hardware = ProgressLine(), fingerprint()
+    run = database.begin_run({"file": str(file)})
+    rows = profile_file(file, offer, Circumstances(run, hardware, threads), line.say)
+    line.clear()
+    database.add_machine(hardware.to_json())
+    with database.transaction():
+        for row in rows:
+            database.add(row)
+    database.finish_run(run)
+    for row in rows:
+        print(f"  {_line(row)}", file=sys.stderr)
+    return rows
+
+
+def _write(database: Database, found: Sequence[Row], out: Path, csv: Path | None) -> None:
+    from edge.report import leaderboard
+
+    leaderboard.show(leaderboard.boards(found), database.machines())
+    _files(database, found, out.expanduser().resolve(), csv)
+
+
+def _files(database: Database, found: Sequence[Row], out: Path, csv: Path | None) -> None:
+    from edge.report import leaderboard, pareto
+    from edge.workdir import write_atomic
+
+    out.mkdir(parents=True, exist_ok=True)
+    written = [out / "leaderboard.csv", out / "leaderboard.md"]
+    leaderboard.write_csv(found, written[0])
+    machines = database.machines()
+    write_atomic(written[1], leaderboard.markdown_text(leaderboard.boards(found), machines).encode())
+    if csv is not None:
+        leaderboard.write_csv(found, csv.expanduser().resolve())
+        written.append(csv)
+    written += pareto.write_charts(pareto.charts(found, machines), out)
+    print("Written: " + ", ".join(str(path) for path in written), file=sys.stderr)
+
+
+def _chosen(database: Database, names: Sequence[str], task: str | None, *, everywhere: bool) -> list[Row]:
+    from edge.errors import BadRequest
+    from edge.profiling.database import Filter
+    from profiler.hardware import fingerprint
+
+    hardware = None if everywhere else fingerprint().key
+    found: list[Row] = []
+    for name in names:
+        pattern = name if any(sign in name for sign in "*?[") else f"{name}*"
+        rows = database.rows(Filter(task=task, model=pattern, hardware=hardware, newest=True))
+        if not rows and name != "*":
+            raise BadRequest(f"nothing named {name} was measured", "`edge profile show` lists what was.")
+        found += rows
+    return found
+
+
+def _one(database: Database, reference: str, scope: str) -> Row:
+    """The only measured row that a reference fits. Raises BadRequest with those it fits."""
+    from edge.errors import BadRequest
+
+    name, _, form = reference.partition(":")
+    engine, _, precision = form.partition(":")
+    fits = [
+        row
+        for row in _chosen(database, [name], None, everywhere=True)
+        if row.profile
+        and row.profile.samples_ms.get(scope)
+        and engine in ("", row.key.engine)
+        and precision in ("", row.key.precision)
+    ]
+    if len(fits) != 1:
+        listed = ", ".join(f"{row.subject.model}:{row.key.engine}:{row.key.precision}" for row in fits[:8])
+        raise BadRequest(
+            f"{reference} fits {len(fits)} measured rows in scope {scope}", f"Name one of: {listed or 'none'}."
+        )
+    return fits[0]
+
+
+def _sentence(rows: Sequence[Row], scope: str, found: Comparison) -> str:
+    names = [f"{row.subject.title} on {row.key.engine} {row.key.precision}" for row in rows]
+    medians = [row.median_ms(scope) for row in rows]
+    low, high = found.interval
+    return (
+        f"{names[0]} ({medians[0]:.3g} ms) is {found.outcome.value} beside {names[1]} ({medians[1]:.3g} ms), {scope}: "
+        f"ratio of the medians {found.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}"
+    )
+
+
+def _how_far(progress: Progress) -> str:
+    from edge.report import words
+
+    left = "" if progress.left_s is None else f", {words.duration(progress.left_s)} left"
+    return f"model {progress.done + 1} of {progress.total}{left}: "
+
+
+def _tell_end(ended: Ended) -> None:
+    from edge.report import words
+
+    print(
+        f"{ended.measured} measured, {ended.failed} failed, in {words.duration(ended.seconds)}"
+        + (f"; no time for {len(ended.left)}, --resume goes on with them" if ended.left else ""),
+        file=sys.stderr,
+    )
+
+
+def _line(row: Row) -> str:
+    from edge.report import words
+
+    form = f"{row.subject.title:<38} {row.key.engine:<12} {row.key.precision:<5}"
+    if row.state == "failed":
+        return f"{form} failed: {row.reason[:160]}"
+    return f"{form} {words.milliseconds(row.median_ms()):>10} median {words.rate(row.fps()):>12} at p90"
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """A row as JSON without its raw samples, with the figures drawn from them."""
+    document = row.to_json()
+    document.pop("profile")
+    scopes = row.profile.samples_ms if row.profile else {}
+    document["figures"] = {
+        scope: {"median_ms": row.median_ms(scope), "p90_ms": row.p90_ms(scope), "fps": row.fps(scope)}
+        for scope in scopes
+        if scopes[scope]
+    }
+    return document
