@@ -1,7 +1,6 @@
-"""How far the forecast of speed can be trusted: python benchmarks/forecast.py ROWS.jsonl [--folds N]
+"""How far the forecast of speed can be trusted: python benchmarks/forecast.py EXPORT [--folds N]
 
-Each line: {"title", "task", "engine", "precision", "quality", "median_ms", "work"}, one measured model; a
-title is the network's name, a space, and its input size. Prints as tables: how often the interval holds networks that
+EXPORT is a file of `edge profile export`. Prints as tables: how often the interval holds networks that
 were left out with all their sizes, engines and precisions; the same with only few networks known; and how many
 measurements the search takes for several limits, against measuring all, and against best first without a forecast.
 Nothing here measures.
@@ -10,16 +9,19 @@ Nothing here measures.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
 import statistics
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.profiling.database import Database, Filter
+from edge.profiling.exchange import import_
 from edge.profiling.forecast import Forecast, Forecaster, Observation, fit
+from edge.profiling.results import observations
 from edge.profiling.search import Option, Tried, next_to_measure
 
 LIMITS = (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)  # as quantiles of the measured latencies
@@ -47,13 +49,16 @@ class Held:
     forecast: Forecast
 
 
-def read(path: Path) -> list[Row]:
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        raw = json.loads(line)
-        seen = Observation(raw["work"], raw["engine"], raw["precision"], raw["median_ms"], raw["title"])
-        rows.append(Row(raw["task"], raw["quality"], seen))
-    return rows
+def read(path: Path, scope: str) -> list[Row]:
+    """The newest rows with counted work and a measured time in a scope."""
+    with tempfile.TemporaryDirectory() as scratch, Database.open(Path(scratch) / "profiles.db") as database:
+        import_(database, path)
+        known = [row for row in database.rows(Filter(newest=True)) if not row.subject.data]
+    places = {(row.key.hardware, row.key.threads, row.key.power_mode) for row in known}
+    if len(places) != 1:
+        raise SystemExit(f"{path} mixes machines, threads or power modes, which one forecast cannot: {sorted(places)}")
+    found = [(row, seen) for row in known for seen in observations([row], scope)]
+    return [Row(row.subject.task or "", row.subject.quoted_quality or 0.0, seen) for row, seen in found]
 
 
 def left_out(rows: Sequence[Row], folds: int) -> Iterator[Held]:
@@ -148,8 +153,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=Path)
     parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--scope", default="runtime", help="device, runtime (what edge forecasts) or pipeline")
     args = parser.parse_args()
-    rows = read(args.rows)
+    rows = read(args.rows, args.scope)
     print(f"{len(rows)} measured, {len(shuffled(rows, 0))} networks\n")
     print("| networks left out | forecasts | in the interval | high / low, median | log error, median | 90 % |")
     print("|---|---|---|---|---|---|")

@@ -1,7 +1,7 @@
 """Racing against measuring everything: samples used, and whether the same candidate is found to be the fastest.
 
     python benchmarks/racing.py                  traces made with fixed seeds: 8 models x 4 engines, 40 seeds
-    python benchmarks/racing.py recorded.jsonl   recorded traces, one {"name", "group", "samples_ms"} per line
+    python benchmarks/racing.py traces.jsonl.gz  what record_traces.py wrote
 
 A found one counts as the same if its median over all samples is within 3 % of the fastest one's: a tie.
 """
@@ -9,6 +9,7 @@ A found one counts as the same if its median over all samples is within 3 % of t
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
 from collections.abc import Sequence
@@ -64,8 +65,10 @@ def main() -> int:
 
 
 def recorded(path: Path) -> list[Entry]:
-    """Traces from JSON lines."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    """Traces from JSON lines, packed or not."""
+    raw = path.read_bytes()
+    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
     return [Entry(line["name"], tuple(line["samples_ms"]), line.get("group", "")) for line in lines]
 
 

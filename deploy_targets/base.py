@@ -65,9 +65,7 @@ class Backend(Protocol):
         """Whether it can run here, and in which precisions; never raises."""
         ...
 
-    def convert(
-        self, source: Path, folder: Path, *, precision: str = FP32, calibration: Sequence[Array] = ()
-    ) -> Path:
+    def convert(self, source: Path, folder: Path, *, precision: str = FP32, calibration: Sequence[Array] = ()) -> Path:
         """Bring MMDeploy's export into the engine's own form in `folder`; returns the main file.
 
         Args:

@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -68,7 +69,7 @@ class Ncnn:
             _refuse_unknown_layers(ncnn, made)
             layout = _layout(network, tail, made)
             made.with_name("model.tail.json").write_text(json.dumps(layout.to_json(), indent=1), encoding="utf-8")
-            _try_out(made)
+            _try_out(made, precision)
             for file in reversed(self.files(made)):  # the main file last: where it is, the others are
                 file.replace(folder / file.name)
         return folder / "model.param"
@@ -160,6 +161,9 @@ class _OpenedModel:
         if device is not None or self._net.opt.use_vulkan_compute:
             raise PlacementRefused("asked for the CPU, ncnn runs layers on a Vulkan device")
         layers = self._net.layers()
+        reduced = self._reduced(layers)
+        if self._precision != FP32 and not reduced:
+            raise PlacementRefused(f"asked for {self._precision}, no layer of this model takes it in ncnn")
         return {
             "engine": "ncnn",
             "version": self._ncnn.__version__,
@@ -169,7 +173,7 @@ class _OpenedModel:
             # without a Vulkan device a net has no other place for a layer than the CPU
             "nodes": {DEVICE: len(layers)},
             "layers": dict(collections.Counter(layer.type for layer in layers)),
-            "reduced_layers": self._reduced(layers),
+            "reduced_layers": reduced,
             "vulkan": False,
         }
 
@@ -288,11 +292,14 @@ def _layout(network: Any, tail: Tail | None, param: Path) -> _Layout:
     )
 
 
-def _try_out(model: Path) -> None:
+def _try_out(model: Path, precision: str) -> None:
     """Load and run a converted model once in a child: ncnn crashes on some models where others raise."""
-    command = [sys.executable, "-P", "-m", "deploy_targets.ncnn", str(model)]
+    command = [sys.executable, "-P", "-m", "deploy_targets.ncnn", str(model), precision]
+    # -P leaves the current folder out, so that a checkout that is not installed must be named
+    home = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")]))
+    here = {**os.environ, "PYTHONPATH": home}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_S, check=False, env=here)
     except subprocess.TimeoutExpired as error:
         raise ConversionFailed(f"the converted model did not answer once in {TRIAL_S} s") from error
     if done.returncode != 0:
@@ -324,12 +331,12 @@ def _unreadable(model: Path, reason: str) -> ModelUnreadable:
     return unreadable
 
 
-def _trial(model: Path) -> int:
+def _trial(model: Path, precision: str) -> int:
     """Entry of the child that `_try_out` starts."""
     import numpy as np
 
     try:
-        session = Ncnn().open(model, threads=1)
+        session = Ncnn().open(model, threads=1, precision=precision)
         layout = _checked(model)
         session.run(np.full(layout.shape, 0.5, np.float32))
     except (DeployError, RuntimeError) as error:
@@ -342,4 +349,4 @@ if TYPE_CHECKING:
     _fits: Backend = Ncnn()
 
 if __name__ == "__main__":
-    raise SystemExit(_trial(Path(sys.argv[1])))
+    raise SystemExit(_trial(Path(sys.argv[1]), sys.argv[2]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import logging
 import sys
 import warnings
 from collections import Counter
@@ -100,7 +101,7 @@ def _load() -> Any:
     """
     sender = sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importlib's word for absent
     if sender is not None:  # something imported openvino before
-        importlib.import_module("openvino_telemetry.utils.sender").TelemetrySender.send = lambda *_: None
+        importlib.import_module("openvino_telemetry.utils.sender").TelemetrySender.send = lambda *_, **__: None
     try:
         import openvino
     except ImportError as error:
@@ -139,6 +140,8 @@ def _quantized(model: Any, calibration: Sequence[Array], log: Path) -> Any:
         warnings.simplefilter("ignore")  # of the libraries that nncf brings along
         import nncf
 
+        for handler in logging.getLogger("nncf").handlers:
+            handler.setStream(chatter)  # type: ignore[attr-defined]  # it keeps the file of the first import otherwise
         _widen_biases(model)
         return nncf.quantize(
             model,

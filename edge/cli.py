@@ -342,17 +342,17 @@ def _picture_paths(folder: Path, images: list[Path]) -> dict[Path, Path]:
 def _listener() -> Any:
     """Steps and progress on standard error."""
     from edge.pipeline import Listener
+    from edge.report import terminal
     from edge.report.progress import ProgressLine
-    from edge.report.terminal import say_step
 
     started = time.monotonic()
     progress = ProgressLine()
 
     def step(name: str, state: str) -> None:
         progress.clear()
-        say_step(name, STATES[state], time.monotonic() - started)
+        terminal.say_step(name, STATES[state], time.monotonic() - started)
 
-    return Listener(step, progress.say)
+    return Listener(step, progress.say, terminal.candidates, terminal.precisions)
 
 
 def _tell_package(folder: Path) -> None:

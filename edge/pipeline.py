@@ -52,10 +52,12 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class Listener:
-    """How the pipeline tells what it does: `step` per state change, `say` for a line of progress."""
+    """How the pipeline tells what it does: `step` per change of state, `say` for a line of progress, what it found."""
 
     step: Callable[[str, str], None]
     say: Callable[[str], None]
+    chosen: Callable[[Measurements, Choice], None]
+    exported: Callable[[Exported], None]
 
 
 class _Learning(TypedDict):
@@ -79,11 +81,13 @@ def produce(job: Job, listener: Listener) -> Packed:
         gathered = flow.gather(request)
         dataset = flow.dataset()
         cards = flow.shortlist(request, gathered)
-        measured = flow.measure(request, cards, dataset)
+        measured = flow.measure(request, gathered, cards, dataset)
         choice = flow.choose(request, measured)
+        listener.chosen(measured, choice)
         tuned = flow.tune(choice, dataset)
         trained = flow.train(choice, tuned, dataset)
         exported = flow.export(request, choice, trained, dataset)
+        listener.exported(exported)
         verified = flow.verify(exported)
         story = flow.story(request, gathered, measured, choice, tuned, trained, exported, verified)
         return flow.pack(story, dataset)
@@ -131,7 +135,9 @@ class _Flow:
     def shortlist(self, request: Request, gathered: Gathered) -> tuple[ModelCard, ...]:
         return self.work.step("shortlist", tuple[ModelCard, ...], lambda _: shortlist.run(request, gathered))
 
-    def measure(self, request: Request, cards: tuple[ModelCard, ...], dataset: Dataset) -> Measurements:
+    def measure(
+        self, request: Request, gathered: Gathered, cards: tuple[ModelCard, ...], dataset: Dataset
+    ) -> Measurements:
         settings = self.job.settings
         most_threads = settings.train_threads or len(os.sched_getaffinity(0))
         # about what training will get, before measuring has shown what it takes itself
@@ -149,6 +155,7 @@ class _Flow:
                 precisions=settings.precisions,
                 training=training,
                 profiles=settings.profiles or default_path(),
+                data=gathered.dataset_sha256[:12],
                 say=self.say,
             ),
         )

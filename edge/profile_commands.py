@@ -93,20 +93,26 @@ def models(
     from edge.errors import BadRequest
     from edge.profiling.database import Database
     from edge.settings import resolve, seconds
+    from profiler.hardware import fingerprint
     from zoo.models import find
 
     settings = resolve(threads=threads, profiles=profiles)
-    offer = offered(backend or (), precision or ())
-    _tell_refused(offer, asked=bool(backend or precision))
-    if model is not None and (names or family or task):
-        raise BadRequest("--model is one file of yours, and models of the zoo are named as well", "Give one of both.")
+    offer = offered(backend or (), _known(precision or []))
+    _refuse_absent(offer, backend or [], precision or [])
+    if model is not None and (names or family or task or resume or budget):
+        raise BadRequest(
+            "--model is one file of yours; names, --family, --task, --resume and --budget are for models of the zoo",
+            "Give one or the other.",
+        )
+    out = _folder(out)
     with Database.open(settings.profiles) as database:
         if model is not None:
             found = _measure_file(model.expanduser().resolve(), offer, database, settings.threads)
         else:
             cards = find(names or (), family, task)
             arguments = {
-                "models": sorted(card.name for card in cards),
+                "models": sorted(f"{card.name} {card.width}x{card.height}" for card in cards),
+                "machine": fingerprint().key,
                 "variants": [variant.title for variant in offer.variants],
                 "threads": settings.threads,
             }
@@ -136,6 +142,7 @@ def show(
     from edge.profiling.database import Database
     from edge.report import leaderboard
 
+    task = _task(task)
     with Database.open(_place(profiles)) as database:
         found = _chosen(database, names or ["*"], task, everywhere=everywhere)
         if names:
@@ -143,14 +150,14 @@ def show(
         else:
             leaderboard.show(leaderboard.boards(found), database.machines())
         if out is not None:
-            _files(database, found, out, None)
+            _files(database, found, _folder(out), None)
     if as_json:
         print_json([_plain(row) for row in found])
 
 
 @app.command()
 def compare(
-    one: Annotated[str, typer.Argument(help="Model, or model:engine, or model:engine:precision.")],
+    one: Annotated[str, typer.Argument(help="MODEL[:ENGINE[:PRECISION]]; fp32 where none is named.")],
     other: Annotated[str, typer.Argument(help="What it is compared with, written alike.")],
     scope: Annotated[str, typer.Option(help="device, runtime or pipeline; files have no pipeline.")] = "pipeline",
     profiles: Profiles = None,
@@ -159,13 +166,20 @@ def compare(
     """Say whether one measured model is as fast as another, faster, slower, or whether the samples cannot tell."""
     from dataclasses import asdict
 
+    from edge.errors import BadRequest
     from edge.profiling.database import Database
-    from profiler.compare import compare as compared
+    from profiler.compare import LEAST_BLOCKS, compare_windows
 
     with Database.open(_place(profiles)) as database:
         rows = [_one(database, reference, scope) for reference in (one, other)]
-    samples = [row.profile.samples_ms[scope] for row in rows if row.profile]
-    found = compared(samples[0], samples[1])
+    windows = [row.profile.windows_ms(scope) for row in rows if row.profile]
+    if min(map(len, windows)) < LEAST_BLOCKS:
+        raise BadRequest(
+            f"too little was measured to compare them: {len(windows[0])} and {len(windows[1])} windows in {scope}, "
+            f"{LEAST_BLOCKS} are needed",
+            "Compare in the scope pipeline (runtime for files), or measure again: edge profile MODEL.",
+        )
+    found = compare_windows(windows[0], windows[1])
     print(_sentence(rows, scope, found), file=sys.stderr)
     if as_json:
         print_json({**asdict(found), "one": _plain(rows[0]), "other": _plain(rows[1])})
@@ -182,7 +196,7 @@ def export_rows(
     from edge.profiling.exchange import export
 
     with Database.open(_place(profiles)) as database:
-        count = export(database, file.expanduser().resolve(), Filter(task=task))
+        count = export(database, file.expanduser().resolve(), Filter(task=_task(task)))
     print(f"{count} rows written to {file}", file=sys.stderr)
 
 
@@ -207,17 +221,46 @@ def _place(profiles: Path | None) -> Path | None:
     return resolve(profiles=profiles).profiles
 
 
-def _tell_refused(offer: Offer, *, asked: bool) -> None:
-    """What was asked for and cannot run is an error; what was not asked for is not talked about."""
+def _refuse_absent(offer: Offer, engines: Sequence[str], precisions: Sequence[str]) -> None:
+    """An engine or a precision that was named and cannot run here at all is an error; what was not named is not."""
     from edge.errors import BackendMissing
 
-    if offer.variants and not (asked and offer.refused):
-        return
-    reasons = "; ".join(f"{variant.title}: {why}" for variant, why in offer.refused)
-    if asked and offer.variants:
-        print(f"Cannot run here: {reasons}", file=sys.stderr)
-        return
-    raise BackendMissing(f"nothing of this can run on this machine: {reasons}", "`edge doctor` lists what can.")
+    runs = {variant.engine for variant in offer.variants} | {variant.precision for variant in offer.variants}
+    absent = [name for name in (*engines, *precisions) if name not in runs]
+    if not offer.variants or absent:
+        told = [f"{v.title}: {why}" for v, why in offer.refused if not absent or {v.engine, v.precision} & set(absent)]
+        what = f"{', '.join(absent)} cannot run" if absent else "no engine can run"
+        raise BackendMissing(f"{what} on this machine: {'; '.join(told)}", "`edge doctor` lists what can.")
+
+
+def _known(precisions: Sequence[str]) -> Sequence[str]:
+    """Raises BadRequest for a word that is no precision."""
+    from edge.errors import BadRequest
+    from edge.settings import PRECISIONS
+
+    strange = [word for word in precisions if word not in PRECISIONS]
+    if strange:
+        raise BadRequest(f"{', '.join(strange)} is no precision", f"They are {', '.join(PRECISIONS)}.")
+    return precisions
+
+
+def _task(name: str | None) -> str | None:
+    """Raises UnknownTask for a word that is none."""
+    from zoo.tasks import task
+
+    return task(name).name if name else None
+
+
+def _folder(out: Path) -> Path:
+    """Made before anything is measured, so that hours are not lost to a name that is taken."""
+    from edge.errors import StorageError
+
+    folder = out.expanduser().resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {folder}: {error.strerror}", "Name another: --out DIR.") from error
+    return folder
 
 
 def _sweep(
@@ -290,14 +333,13 @@ def _write(database: Database, found: Sequence[Row], out: Path, csv: Path | None
     from edge.report import leaderboard
 
     leaderboard.show(leaderboard.boards(found), database.machines())
-    _files(database, found, out.expanduser().resolve(), csv)
+    _files(database, found, out, csv)
 
 
 def _files(database: Database, found: Sequence[Row], out: Path, csv: Path | None) -> None:
     from edge.report import leaderboard, pareto
     from edge.workdir import write_atomic
 
-    out.mkdir(parents=True, exist_ok=True)
     written = [out / "leaderboard.csv", out / "leaderboard.md"]
     leaderboard.write_csv(found, written[0])
     machines = database.machines()
@@ -315,10 +357,12 @@ def _chosen(database: Database, names: Sequence[str], task: str | None, *, every
     from profiler.hardware import fingerprint
 
     hardware = None if everywhere else fingerprint().key
+    imported = None if everywhere else False
     found: list[Row] = []
     for name in names:
         pattern = name if any(sign in name for sign in "*?[") else f"{name}*"
-        rows = database.rows(Filter(task=task, model=pattern, hardware=hardware, newest=True))
+        where = Filter(task=task, model=pattern, hardware=hardware, newest=True, imported=imported)
+        rows = [row for row in database.rows(where) if not row.subject.data]
         if not rows and name != "*":
             raise BadRequest(f"nothing named {name} was measured", "`edge profile show` lists what was.")
         found += rows
@@ -333,14 +377,19 @@ def _one(database: Database, reference: str, scope: str) -> Row:
     engine, _, precision = form.partition(":")
     fits = [
         row
-        for row in _chosen(database, [name], None, everywhere=True)
+        for row in _chosen(database, [name], None, everywhere=False)
         if row.profile
         and row.profile.samples_ms.get(scope)
         and engine in ("", row.key.engine)
-        and precision in ("", row.key.precision)
+        and (precision or "fp32") == row.key.precision
     ]
+    exact = [row for row in fits if name in (row.subject.title, row.subject.model)]
+    fits = exact if len(exact) == 1 else fits
     if len(fits) != 1:
-        listed = ", ".join(f"{row.subject.model}:{row.key.engine}:{row.key.precision}" for row in fits[:8])
+        listed = ", ".join(
+            f"'{row.subject.title}:{row.key.engine}:{row.key.precision}' ({row.key.threads} threads)"
+            for row in fits[:8]
+        )
         raise BadRequest(
             f"{reference} fits {len(fits)} measured rows in scope {scope}", f"Name one of: {listed or 'none'}."
         )

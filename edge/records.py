@@ -147,7 +147,8 @@ class Measurements:
     candidates: tuple[Measured, ...]
     not_measured: tuple[str, ...]  # shortlisted, left out, each with its reason
     refused: tuple[str, ...] = ()  # engines and precisions that cannot run here, each with its reason
-    networks: int = 0  # that were shortlisted; how many of them were measured says how much the forecast saved
+    networks: int = 0  # that were shortlisted; those with timings were measured
+    saved_s: float = 0.0  # what the others would have taken, at the pace of those that were measured
 
 
 @dataclass(frozen=True)
@@ -216,12 +217,17 @@ class Trained:
 class PrecisionTrial:
     """A lower precision of the trained network beside its full one: both figures, and what came of it."""
 
-    title: str
+    engine: str
+    precision: str
     speedup: float | None  # of the median, whole pipeline; None where it could not be made or timed
     metric: float | None  # on validation images
     full_metric: float
     kept: bool
     reason: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.engine} {self.precision}"
 
 
 @dataclass(frozen=True)
@@ -244,6 +250,7 @@ class Check:
     wanted: str
     seen: str
     result: str  # met, missed, unchecked
+    soft: bool = False  # a wish: the package works without it
 
 
 @dataclass(frozen=True)
@@ -264,6 +271,7 @@ class Endured:
     trend: str
     drift: float | None
     drift_interval: tuple[float, float] | None
+    disturbed: str = ""  # what else used the machine meanwhile
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ bandwidth, nor a load that leaves a few of its 0.07 ms turns alone; the counters
 """
 
 import time
+from collections.abc import Sequence
 
 STEPS, TURNS = 1000, 15
 """About 1 ms in all; the best turn counts, so that a single interruption is no slow CPU."""
@@ -29,12 +30,15 @@ def _turn() -> int:
 
 
 class Pace:
-    """The best canary seen so far in one process, and how far others are above it."""
+    """The best canary of one process since it was warm, and how far others are above it.
 
-    def __init__(self) -> None:
-        self._best_ns: int | None = None
+    A processor may run faster for the first seconds than it can for long: what it did then is no measure of later.
+    """
 
-    def slowdown(self, canaries_ns: list[int]) -> float:
-        """The slowest of these over the best ever seen, these included."""
+    def __init__(self, warm_ns: Sequence[int] = ()) -> None:
+        self._best_ns = min(warm_ns, default=None)
+
+    def slowdown(self, canaries_ns: Sequence[int]) -> float:
+        """The slowest of these over the best seen, these included."""
         self._best_ns = min([*canaries_ns, *([] if self._best_ns is None else [self._best_ns])])
         return max(canaries_ns) / self._best_ns

@@ -47,21 +47,32 @@ class Comparison:
 
 def compare(a_ms: Sequence[float], b_ms: Sequence[float], *, block: int = BLOCK, margin: float = MARGIN) -> Comparison:
     """Medians of two lists in the order they were measured; BadSamples with fewer than four blocks in either."""
+    if block < 1:
+        raise BadSamples.because(f"A block of {block} latencies is none.", "Name a positive number.")
+    cut = [[values[i : i + block] for i in range(0, len(values) - block + 1, block)] for values in (a_ms, b_ms)]
+    return compare_windows(cut[0], cut[1], margin=margin)
+
+
+def compare_windows(
+    a_ms: Sequence[Sequence[float]], b_ms: Sequence[Sequence[float]], *, margin: float = MARGIN
+) -> Comparison:
+    """The same of latencies by window; BadSamples with fewer than four windows in either."""
     import numpy as np
     from scipy.stats import t
 
-    counts = [len(latencies) // max(block, 1) for latencies in (a_ms, b_ms)]
-    if block < 1 or min(counts) < LEAST_BLOCKS:
+    fewest = min(len(a_ms), len(b_ms))
+    if fewest < LEAST_BLOCKS:
         raise BadSamples.because(
-            f"{len(a_ms)} and {len(b_ms)} latencies have fewer than {LEAST_BLOCKS} blocks of {block}.",
-            "Measure longer, or name smaller blocks.",
+            f"{len(a_ms)} and {len(b_ms)} windows of latencies are too few to compare, {LEAST_BLOCKS} are needed.",
+            "Measure longer.",
         )
-    if not all(np.isfinite(latencies).all() and min(latencies) > 0 for latencies in (a_ms, b_ms)):
+    parts = [[np.asarray(window, dtype=float) for window in windows] for windows in (a_ms, b_ms)]
+    if not all(np.isfinite(window).all() and (window > 0).all() for windows in parts for window in windows):
         raise BadSamples.because("There are latencies that are not positive numbers.", "Use a monotonic clock.")
     rng = np.random.default_rng(SEED)
-    drawn = _log_medians(a_ms, block, rng) - _log_medians(b_ms, block, rng)
-    centre = log(float(np.median(a_ms)) / float(np.median(b_ms)))
-    fewest = min(counts)
+    drawn = _log_medians(parts[0], rng) - _log_medians(parts[1], rng)
+    medians = [float(np.median(np.concatenate(windows))) for windows in parts]
+    centre = log(medians[0] / medians[1])
     # drawing n blocks of n finds a variance smaller by (n - 1) / n
     spread = float(drawn.std(ddof=1)) * (fewest / (fewest - 1)) ** 0.5 * float(t.ppf(0.975, fewest - 1))
     interval = exp(centre - spread), exp(centre + spread)
@@ -77,11 +88,10 @@ def _outcome(interval: tuple[float, float], margin: float) -> Difference:
     return Difference.SLOWER if low > 1 else Difference.CANT_TELL
 
 
-def _log_medians(latencies_ms: Sequence[float], block: int, rng: Any) -> Any:
-    """Logs of the medians of as many blocks as there are, drawn with replacement; the odd end is left out."""
+def _log_medians(blocks: Sequence[Any], rng: Any) -> Any:
+    """Logs of the medians of as many blocks as there are, drawn with replacement."""
     import numpy as np
 
-    count = len(latencies_ms) // block
-    blocks = np.asarray(latencies_ms[: count * block], dtype=float).reshape(count, block)
-    # one draw after the other: all at once would take a thousand times the samples' memory
-    return np.array([log(float(np.median(blocks[rng.integers(count, size=count)]))) for _ in range(DRAWS)])
+    count = len(blocks)
+    picks = [rng.integers(count, size=count) for _ in range(DRAWS)]
+    return np.array([log(float(np.median(np.concatenate([blocks[i] for i in pick])))) for pick in picks])

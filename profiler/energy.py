@@ -13,7 +13,8 @@ from typing import Protocol
 
 POWERCAP = Path("/sys/class/powercap")
 NVML = "libnvidia-ml.so.1"
-TOTALLED = ("package", "dram", "gpu")
+PACKAGE = "package"
+TOTALLED = (PACKAGE, "dram", "gpu")
 """Domains that do not contain each other; "core" and "uncore" are parts of a package, "psys" contains it."""
 
 
@@ -100,11 +101,15 @@ def per_query(windows: list[tuple[int, dict[str, float]]], reason: str) -> Energ
     """From queries and joules of each window; a domain counts only if every window has it."""
     queries = sum(count for count, _ in windows)
     names = set.intersection(*(set(joules) for _, joules in windows)) if windows else set()
-    if not queries or not names:
+    if not queries:
         return Energy(None, reason=reason or "no window was measured")
+    if not names:
+        return Energy(None, reason=reason or "no domain was read in every window")
     by_domain = {name: sum(joules[name] for _, joules in windows) / queries for name in sorted(names)}
-    wanted = [value for name, value in by_domain.items() if name.startswith(TOTALLED)]
-    return Energy(sum(wanted) if wanted else None, by_domain, queries, reason)
+    if not any(name.startswith(PACKAGE) for name in names):
+        # a card's energy beside an unknown CPU's would be half of the truth under the name of the whole
+        return Energy(None, by_domain, queries, reason or "the CPU's package does not tell its energy")
+    return Energy(sum(v for n, v in by_domain.items() if n.startswith(TOTALLED)), by_domain, queries, reason)
 
 
 def _domains(root: Path) -> tuple[list[_Domain], list[str]]:

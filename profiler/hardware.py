@@ -163,7 +163,11 @@ def _power_mode() -> str:
         modes = [line.partition(":")[2].strip() for line in (answer or "").splitlines() if "Power Mode" in line]
         if modes and modes[0]:
             return f"nvpmodel {modes[0]}"
-    told = {"platform_profile": _read(PLATFORM), "energy_performance_preference": _read(PREFERENCE)}
+    told = {
+        "platform_profile": _read(PLATFORM),
+        "energy_performance_preference": _read(PREFERENCE),
+        "governor": _read(GOVERNOR),
+    }
     return ", ".join(f"{name} {value}" for name, value in told.items() if value) or UNAVAILABLE
 
 

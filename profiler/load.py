@@ -14,6 +14,8 @@ from profiler.canary import SLOW
 FOREIGN_LIMIT_CORES = 0.25
 """Other programs' CPU use from which a window does not count: an idle desktop stays below a tenth of a core."""
 
+STAT = Path("/proc/stat")
+
 TICK_S = 0.01
 """Resolution of /proc/stat (USER_HZ is 100 on all Linux ports of interest)."""
 
@@ -92,13 +94,17 @@ def frequency_mhz(cpus: list[int], root: Path = CPUS) -> float | None:
 
 
 def _busy(cpus: list[int]) -> float:
-    """Seconds these CPUs were not idle since boot; guest time is within user time already."""
-    import psutil
+    """Seconds these CPUs were not idle since boot; guest time is within user time already (proc(5), /proc/stat).
 
-    counted = ("user", "nice", "system", "irq", "softirq", "steal")
-    times = psutil.cpu_times(percpu=True)
-    seen = [times[cpu] for cpu in cpus if cpu < len(times)]
-    return float(sum(getattr(entry, name, 0.0) for entry in seen for name in counted))
+    By their numbers: the lines list only CPUs that are online, so a place in the list is no number.
+    """
+    busy = 0
+    for line in STAT.read_text(encoding="ascii").splitlines():
+        name, *ticks = line.split()
+        if name.startswith("cpu") and name[3:].isdigit() and int(name[3:]) in cpus:
+            user, nice, system, _idle, _iowait, irq, softirq, steal = (int(value) for value in ticks[:8])
+            busy += user + nice + system + irq + softirq + steal
+    return busy * TICK_S
 
 
 def _number(path: Path) -> int | None:

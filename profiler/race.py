@@ -96,13 +96,13 @@ class _Runner:
 def decide(entries: Sequence[Entry], rules: Rules) -> list[Decision]:
     """One decision per entry. One that was beaten races again if what beat it turns out to fail the limit."""
     runners = [_runner(entry, rules) for entry in entries]
-    leaders = {group: _leader(runners, group) for group in {entry.group for entry in entries} if group}
+    leaders = {group: _leader(runners, group, rules) for group in {entry.group for entry in entries} if group}
     return [_decision(runner, runners, leaders.get(runner.entry.group), rules) for runner in runners]
 
 
 def leader(entries: Sequence[Entry], group: str, rules: Rules) -> Entry | None:
     """The one of a group with the smallest median among those that do not fail the limit."""
-    found = _leader([_runner(entry, rules) for entry in entries], group)
+    found = _leader([_runner(entry, rules) for entry in entries], group, rules)
     return found.entry if found else None
 
 
@@ -167,9 +167,16 @@ def _runner(entry: Entry, rules: Rules) -> _Runner:
     return _Runner(entry, found.outcome if found else None, middle, median_sequence(compared, DOUBT))
 
 
-def _leader(runners: Sequence[_Runner], group: str) -> _Runner | None:
-    able = [one for one in runners if one.entry.group == group and one.outcome is not Outcome.FAIL and one.interval]
+def _leader(runners: Sequence[_Runner], group: str, rules: Rules) -> _Runner | None:
+    able = [one for one in runners if one.entry.group == group and one.interval and _may_hold(one, rules)]
     return min(able, key=lambda one: one.median, default=None)
+
+
+def _may_hold(runner: _Runner, rules: Rules) -> bool:
+    """Whether it holds the limit or still can: one that ended undecided must not keep others from the race."""
+    if rules.limit_ms is None or runner.outcome is Outcome.PASS:
+        return True
+    return runner.outcome is Outcome.UNDECIDED and not runner.entry.ended and not _failing(runner.entry, rules)
 
 
 def _decision(runner: _Runner, runners: Sequence[_Runner], best: _Runner | None, rules: Rules) -> Decision:
@@ -184,7 +191,8 @@ def _decision(runner: _Runner, runners: Sequence[_Runner], best: _Runner | None,
     beaten = _beaten(runner, best)
     if beaten:
         return Decision(Standing.BEATEN, beaten)
-    if count < rules.min_queries or runner.outcome is Outcome.UNDECIDED:
+    # at most a window's share of each window counts here, so that a quick one is seen in several of them
+    if len(entry.compared_ms) < rules.min_queries or runner.outcome is Outcome.UNDECIDED:
         return Decision(Standing.MEASURE)
     if best is not None and len(entry.compared_ms) < rules.tie_queries and not _settled(runner, runners, best):
         return Decision(Standing.MEASURE)

@@ -66,6 +66,15 @@ class Profile:
         """Whether windows of the raced scope count although something disturbed them."""
         return any(window.counted and window.disturbed and window.scope == self.scope for window in self.windows)
 
+    def windows_ms(self, scope: str) -> list[tuple[float, ...]]:
+        """The counted latencies of a scope, window by window."""
+        samples, found, start = self.samples_ms.get(scope, ()), list[tuple[float, ...]](), 0
+        for window in self.windows:
+            if window.counted and window.scope == scope:
+                found.append(samples[start : start + window.queries])
+                start += window.queries
+        return found
+
     def summary(self, scope: str | None = None) -> Summary:
         """Figures of one scope, the raced one by default; BadSamples if there are none."""
         return summary(self.samples_ms.get(scope or self.scope, ()))

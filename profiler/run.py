@@ -23,6 +23,9 @@ STEADY_SPREAD = 0.05
 WINDOW_AT_LEAST_S = 0.1
 """Shorter windows could not be compared with the 10 ms ticks of the kernel's load counters."""
 
+OTHER_SHARE = 1 / 3
+"""Time of each scope beside the raced one, of `max_seconds`: enough for a median, and never taken from it."""
+
 WINDOW_AT_MOST_S = 10.0
 """A slow candidate must not hold up the turn of the others."""
 
@@ -92,7 +95,7 @@ class Run:
         self.facts: dict[str, Any] = {}
         self.affinity: tuple[int, ...] = ()
         self.peak_rss_mb: float | None = None
-        self.spent_s = 0.0
+        self.spent_s: defaultdict[str, float] = defaultdict(float)
         self.stable = self.dropped = self.beaten = False
         self.error: str | None = None
         self._child: Child | None = None
@@ -123,18 +126,20 @@ class Run:
         """Windows until three in a row agree, or the cap is reached and the candidate is labelled UNSTABLE."""
         cap_s, spent_s = self.plan.warmup_cap_s, 0.0
         medians: list[float] = []
+        canaries_ns: list[list[int]] = []
         while self.error is None and not self.stable and spent_s < cap_s:
             at_most_s = min(cap_s / (STEADY_WINDOWS + 1), WINDOW_AT_MOST_S, cap_s - spent_s)
             answer = self._window(self.plan.scope, at_most_s)
             if answer is None:
                 return
-            self._pace.slowdown(answer["canaries_ns"])
+            canaries_ns.append(answer["canaries_ns"])
             latencies_ms = _milliseconds(answer)
             self.warmup_ms[self.plan.scope] += latencies_ms
             spent_s += answer["wall_s"]
             medians.append(median(latencies_ms))
             self.stable = is_steady(medians)
             self.report("warm up", len(self.warmup_ms[self.plan.scope]))
+        self._pace = Pace([value for window in canaries_ns[-STEADY_WINDOWS:] for value in window])
         if self.error is None and not self.stable:
             self.warnings.append(
                 f"UNSTABLE: after {spent_s:.1f} s of warm-up the medians of the last windows still differed by more"
@@ -143,15 +148,18 @@ class Run:
 
     def measure_window(self, scope: str) -> None:
         """One window that counts, or, while retries are left, one repeated later because something disturbed it."""
-        seen = self.watched(self._run_command(scope, self._left_s()), self._left_s())
+        left_s = self._left_s(scope)
+        seen = self.watched(self._run_command(scope, left_s), left_s)
         if seen is None:
             return
         answer, load, reason = seen.answer, seen.load, seen.reason
         rejected = [window.wall_s for window in self.windows if not window.counted]
-        # repeated windows have a time of their own, as long again, so that they cannot use up the counted one
-        counted = not reason or len(rejected) >= self.plan.retries or sum(rejected) >= self.plan.max_seconds
+        # repeated windows have a time of their own, as long again, so that they cannot use up the counted one; a long
+        # measurement may repeat as many windows as it has counted
+        allowed = max(self.plan.retries, len(self.windows) - len(rejected))
+        counted = not reason or len(rejected) >= allowed or sum(rejected) >= self.plan.max_seconds
         self._keep(scope, _milliseconds(answer), counted, bool(reason))
-        self.spent_s += answer["wall_s"] if counted else 0.0
+        self.spent_s[scope] += answer["wall_s"] if counted else 0.0
         self.windows.append(
             Window(
                 scope=scope,
@@ -185,15 +193,17 @@ class Run:
         self.shown_ms += latencies_ms[::step][: self.plan.window_queries]
 
     def warm_scope(self, scope: str) -> None:
-        """One uncounted window in a scope beside the raced one."""
-        answer = self._window(scope, self._left_s())
+        """One short uncounted window in a scope beside the raced one, which has warmed the engine already."""
+        answer = self._window(scope, self._seconds_of(scope) / 4)
         if answer is not None:
             self.warmup_ms[scope] += _milliseconds(answer)
-            self.spent_s += answer["wall_s"]
 
-    def has_time(self) -> bool:
-        """Whether its measuring time is not used up."""
-        return self.spent_s < self.plan.max_seconds
+    def has_time(self, scope: str) -> bool:
+        """Whether the measuring time of a scope is not used up."""
+        return self.spent_s[scope] < self._seconds_of(scope)
+
+    def _seconds_of(self, scope: str) -> float:
+        return self.plan.max_seconds * (1.0 if scope == self.plan.scope else OTHER_SHARE)
 
     def entry(self) -> Entry:
         """This candidate as the race sees it; one that failed has nothing to show."""
@@ -204,7 +214,7 @@ class Run:
             samples_ms=() if failed else self.samples_ms[self.plan.scope],
             undisturbed_ms=() if failed else self.undisturbed_ms,
             shown_ms=() if failed else self.shown_ms,
-            ended=failed or not self.has_time(),
+            ended=failed or not self.has_time(self.plan.scope),
         )
 
     def verdict(self) -> Verdict | None:
@@ -261,8 +271,8 @@ class Run:
         joules, load = self._meter.between(before, self._meter.read()), watch.stop(answer["whole_cpu_s"])
         return Seen(answer, load, joules, self._pace.slowdown(answer["canaries_ns"]))
 
-    def _left_s(self) -> float:
-        return max(0.0, min(WINDOW_AT_MOST_S, self.plan.max_seconds - self.spent_s))
+    def _left_s(self, scope: str) -> float:
+        return max(0.0, min(WINDOW_AT_MOST_S, self._seconds_of(scope) - self.spent_s[scope]))
 
     def _window(self, scope: str, at_most_s: float) -> dict[str, Any] | None:
         return self._ask(self._run_command(scope, at_most_s), at_most_s + self.plan.hang_seconds)

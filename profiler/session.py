@@ -39,12 +39,12 @@ def measure(
 ) -> list[Profile]:
     """One profile per candidate, in order; a candidate that fails has `error` and disturbs no other.
 
-    `limit_ms` bounds the latency in `scope`; without it everything gets `min_queries` samples. `max_seconds` is the
-    time in counted windows one candidate may use, `warmup_cap_s` the time before, `load_seconds` for its factory,
+    `limit_ms` bounds the latency in `scope`; without it everything gets `min_queries` samples, of which at most
+    `window_queries` of each window count. `max_seconds` is the time in counted windows one candidate may use in
+    `scope`, and a third of it in each other scope, `warmup_cap_s` the time before, `load_seconds` for its factory,
     `hang_seconds` for one query, `retries` the windows repeated because of a disturbance before they count anyway.
     At most `together` candidates are loaded at once; a group is split over heats only if it is larger, and then each
-    heat finds its own fastest. `tie_queries`, at most `window_queries` counted per window, end the attempt to
-    tell two close ones of a group apart.
+    heat finds its own fastest. `tie_queries` ends the attempt to tell two close ones of a group apart.
     `on_progress(name, phase, queries)` is called after each window. Raises BadPlan before anything starts.
     """
     plan = Plan(
@@ -99,23 +99,26 @@ def _race(runs: list[Run]) -> None:
 
 
 def _other_scopes(runs: list[Run]) -> None:
-    """The scopes beside the raced one, in turn, for those still in the race and with time left."""
+    """The scopes beside the raced one, in turn, for those with time left."""
     for scope in sorted({name for run in runs for name in run.scopes if name != run.plan.scope}):
-        pending = [run for run in runs if scope in run.scopes and run.error is None and not run.dropped]
+        pending = [run for run in runs if scope in run.scopes and run.error is None]
         for run in pending:
             run.warm_scope(scope)
         while open_runs := [run for run in pending if _wants(run, scope)]:
             for run in open_runs:
                 run.measure_window(scope)
         for run in pending:
-            if run.error is None and len(run.samples_ms[scope]) < SCOPE_QUERIES:
+            if run.error is None and not run.dropped and len(run.samples_ms[scope]) < SCOPE_QUERIES:
                 run.warnings.append(
                     f"NO TIME: {len(run.samples_ms[scope])} of {SCOPE_QUERIES} queries in scope {scope!r}"
                 )
 
 
 def _wants(run: Run, scope: str) -> bool:
-    return run.error is None and run.has_time() and len(run.samples_ms[scope]) < SCOPE_QUERIES
+    """One that lost the race gets a single window, so that it is known what it costs."""
+    if run.dropped and run.samples_ms[scope]:
+        return False
+    return run.error is None and run.has_time(scope) and len(run.samples_ms[scope]) < SCOPE_QUERIES
 
 
 def _refuse(candidates: Sequence[Candidate], plan: Plan, together: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy_targets.base import INT8, Array, Source
@@ -43,8 +43,13 @@ class Exports:
         return self._made[source]
 
 
-def convert(plan: Blueprint, exports: Exports, variant: Variant, folder: Path, calibration: Sequence[Array]) -> None:
+def convert(
+    plan: Blueprint, exports: Exports, variant: Variant, folder: Path, calibration: Callable[[], Sequence[Array]]
+) -> None:
     """Fill `folder` with the model's files and its description, which is written last.
+
+    Args:
+        calibration: gives the inputs that int8 takes its ranges from; asked for int8 only.
 
     Raises:
         ConversionFailed, EngineMissing: from the engine's own converter.
@@ -53,7 +58,7 @@ def convert(plan: Blueprint, exports: Exports, variant: Variant, folder: Path, c
         return
     engine, scratch = backend(variant.engine), folder / "conversion"
     scratch.mkdir(parents=True, exist_ok=True)
-    shown = calibration if variant.precision == INT8 else ()
+    shown = calibration() if variant.precision == INT8 else ()
     main = engine.convert(exports.path(engine.source), scratch, precision=variant.precision, calibration=shown)
     for file in engine.files(main):
         shutil.copyfile(file, folder / file.name)

@@ -33,8 +33,8 @@ def typical(dataset: Dataset) -> Picture:
 def spread(dataset: Dataset, part: str, count: int) -> list[Picture]:
     """Up to `count` images of a part, evenly spaced."""
     samples = _usable(dataset, part)
-    step = max(1, len(samples) // count)
-    return [_picture(dataset, sample) for sample in samples[::step][:count]]
+    number = min(count, len(samples))
+    return [_picture(dataset, samples[i * len(samples) // number]) for i in range(number)]
 
 
 def drawn(folder: Path, task: str) -> list[Picture]:

@@ -50,9 +50,9 @@ def offered(engines: Sequence[str] = (), precisions: Sequence[str] = ()) -> Offe
     """
     variants: list[Variant] = []
     refused: list[tuple[Variant, str]] = []
-    for name in engines or BACKENDS:
+    for name in dict.fromkeys(engines or BACKENDS):
         status = backend(name).status()
-        for precision in precisions or PRECISIONS:
+        for precision in dict.fromkeys(precisions or PRECISIONS):
             variant = Variant(name, precision)
             if not status.available:
                 refused.append((variant, status.hint))

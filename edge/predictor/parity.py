@@ -28,27 +28,27 @@ class Parity:
     holds: bool | None
 
 
-def compare(predictor: Predictor, folder: Path) -> Parity:
-    """Run the package's samples and hold the answers against expected.json.
+def compare(predictor: Predictor, folder: Path, name: str = EXPECTED) -> Parity:
+    """Run the package's samples and hold the answers against expected.json, or another file of that form.
 
     Raises:
         VerificationFailed: expected.json is missing or malformed.
     """
     try:
-        entries = json.loads((folder / EXPECTED).read_text(encoding="utf-8"))
+        entries = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise VerificationFailed(f"{folder / EXPECTED} cannot be read: {error}", "Make the package again.") from error
+        raise VerificationFailed(f"{folder / name} cannot be read: {error}", "Make the package again.") from error
     pairs = []
     try:
         for entry in entries:
             box = tuple(entry["box"]) if entry["box"] else None
-            pairs.append((predictor(_shown(read(folder / entry["image"]), predictor.spec), box), entry))
+            pairs.append((predictor(shown(read(folder / entry["image"]), predictor.spec), box), entry))
         return _COMPARERS[predictor.spec.task](pairs, folder)
     except (KeyError, TypeError, ValueError) as error:
-        raise VerificationFailed(f"{folder / EXPECTED} is malformed: {error!r}", "Make the package again.") from error
+        raise VerificationFailed(f"{folder / name} is malformed: {error!r}", "Make the package again.") from error
 
 
-def _shown(image: Image, spec: PackageSpec) -> Image:
+def shown(image: Image, spec: PackageSpec) -> Image:
     """Masks are compared at the size of the model's input, before anything is enlarged."""
     if spec.task != "segmentation":
         return image

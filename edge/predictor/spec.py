@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 # The files of a package that programs read; the steps that write them and those that check them share the names.
 SPEC_FILE = "model.json"
 EXPECTED = "expected.json"  # the trained model's own answers to samples/
+RECORDED = "recorded.json"  # a lower precision's own answers to them, on the machine it was made on
 TRUTH = "truth.json"  # labels of the test part, and of the training part for the trivial baseline
 REQUEST = "request.json"  # what was asked, and the counted sizes
 MANIFEST = "manifest.json"  # sha256 of every file; written last

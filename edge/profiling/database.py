@@ -45,6 +45,7 @@ CREATE INDEX results_by_slot ON results (slot, measured_s, id);
 class Filter:
     """Which rows; None lets all through. `model` is a glob over the model's name or title.
 
+    `imported` True is what came from elsewhere, False what was measured by this database's user.
     `newest` leaves out what a later row of the same model, engine, precision, threads and machine took the place of.
     """
 
@@ -55,6 +56,7 @@ class Filter:
     hardware: str | None = None
     run: str | None = None
     newest: bool = False
+    imported: bool | None = None
 
 
 EVERYTHING = Filter()
@@ -315,8 +317,11 @@ def _explanation(path: Path, error: sqlite3.Error) -> EdgeError:
 
 
 def _conditions(where: Filter) -> tuple[str, list[str]]:
-    exact = {name: value for name, value in asdict(where).items() if name not in ("model", "newest") and value}
+    apart = ("model", "newest", "imported")
+    exact = {name: value for name, value in asdict(where).items() if name not in apart and value}
     conditions, values = [f"{name} = ?" for name in exact], list(exact.values())
+    if where.imported is not None:
+        conditions.append("imported" if where.imported else "NOT imported")
     if where.model:
         conditions.append("(fits(model, ?) OR fits(title, ?))")
         values += [where.model, where.model]

@@ -26,7 +26,7 @@ def endure(candidate: Candidate, fps: float | None, seconds: float, threads: int
     """
     if fps is None:
         return _back_to_back(candidate, seconds, threads)
-    seconds = min(seconds, MAX_ARRIVALS / fps)
+    seconds = min(seconds, int(MAX_ARRIVALS / fps))
     found = paced(candidate, fps=fps, seconds=seconds, threads=threads, scope=SCOPE)
     if found.error is not None or not found.latency_ms:
         raise VerificationFailed(f"the model could not run for {seconds:g} s: {found.error or 'no image was answered'}")
@@ -43,6 +43,7 @@ def endure(candidate: Candidate, fps: float | None, seconds: float, threads: int
         trend=course.course.value,
         drift=_share(course.percent_per_min),
         drift_interval=_shares(course.interval),
+        disturbed=found.reason,
     )
 
 

@@ -5,26 +5,46 @@ The only place besides `verify` where what an engine opens meets what the profil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy_targets.errors import ConversionFailed, EngineMissing
+from deploy_targets.base import Array
+from deploy_targets.errors import ConversionFailed, DeployError, EngineMissing
 from edge.artefacts.blueprint import Blueprint
-from edge.artefacts.convert import Exports, convert
+from edge.artefacts.convert import CALIBRATION, Exports, convert
 from edge.artefacts.expected import write_expected
 from edge.artefacts.pictures import Picture, tensors
 from edge.artefacts.untrained import untrained
 from edge.artefacts.variant import Variant
+from edge.errors import EdgeError
 from edge.predictor.files import artefact_sha256, size_bytes
 from edge.predictor.spec import EXPECTED
 from edge.predictor.timing import TIMING_FACTORY
 from profiler.session import Candidate, Profile, measure
 
 SCOPE = "pipeline"
+TOGETHER = 12
+"""Forms of a network that are loaded at once: all there are on a machine without a card."""
+
+NORMED = 8
+"""Pictures that norm statistics are taken from, in one forward pass."""
+
 COMPARED = 4
 """Pictures whose answers are held against PyTorch's before anything is trained; a package has its own samples."""
+
+
+@contextmanager
+def pytorch_explained(title: str) -> Iterator[None]:
+    """A network of the toolboxes fails in whatever way it likes: a fact about that network, not about edge."""
+    try:
+        yield
+    except (EdgeError, DeployError):
+        raise
+    except Exception as error:
+        raise ConversionFailed(f"PyTorch could not run {title}: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -45,7 +65,6 @@ class Workbench:
         """`pictures` are shown for norms, calibration and comparison; the first is the one that is timed."""
         self.plan, self.folder = plan, folder
         self._pictures = pictures
-        self._inputs = tensors(pictures, plan.spec.preprocess)
         self._checkpoint = folder / "untrained.pth"
         self._exports = Exports(plan, self._checkpoint, folder / "exports")
 
@@ -53,18 +72,23 @@ class Workbench:
         """The network in each variant; what cannot be converted is a form with its failure.
 
         Raises:
-            ConversionFailed: not a single file could be exported to convert from.
+            ConversionFailed: PyTorch itself could not run the network.
         """
         if not (self.folder / EXPECTED).is_file():
-            untrained(self.plan.network, self._inputs, self._checkpoint)
-            write_expected(self.plan, self._checkpoint, self._pictures[:COMPARED], self.folder)
+            with pytorch_explained(self.plan.card.title):
+                untrained(self.plan.network, self._inputs(NORMED), self._checkpoint)
+                write_expected(self.plan, self._checkpoint, self._pictures[:COMPARED], self.folder)
         return [self._form(variant, say) for variant in variants]
+
+    def _inputs(self, most: int) -> list[Array]:
+        """Made when they are asked for: of large inputs a few dozen fill the memory of a small board."""
+        return tensors(self._pictures[:most], self.plan.spec.preprocess)
 
     def _form(self, variant: Variant, say: Callable[[str], None]) -> Form:
         say(f"converting {self.plan.card.title} for {variant.title}")
         folder = self.folder / variant.slug
         try:
-            convert(self.plan, self._exports, variant, folder, self._inputs)
+            convert(self.plan, self._exports, variant, folder, lambda: self._inputs(CALIBRATION))
         except (ConversionFailed, EngineMissing) as error:
             return Form(variant, folder, failure=str(error))
         return Form(variant, folder, artefact_sha256(folder), size_bytes(folder))
@@ -76,7 +100,9 @@ class Workbench:
         threads: int,
         limit_ms: float | None,
         max_seconds: float,
+        warmup_cap_s: float = 5.0,
         min_queries: int = 64,
+        window_queries: int = 32,
         race: bool = True,
     ) -> list[Profile | None]:
         """A profile per form, None for one that failed; they race where only the fastest is wanted."""
@@ -89,8 +115,10 @@ class Workbench:
             limit_ms=limit_ms,
             threads=threads,
             min_queries=min_queries,
+            window_queries=window_queries,
             max_seconds=max_seconds,
-            warmup_cap_s=5.0,
+            warmup_cap_s=warmup_cap_s,
+            together=TOGETHER,
         )
         found = {form.variant: profile for form, profile in zip(ready, profiles, strict=True)}
         return [found.get(form.variant) for form in forms]

@@ -12,7 +12,7 @@ from deploy_targets.base import Array
 from deploy_targets.errors import ConversionFailed, EngineMissing
 from deploy_targets.registry import backend
 from edge.artefacts.variant import Offer, Variant
-from edge.errors import BadRequest
+from edge.errors import BackendMissing, BadRequest
 from edge.profiling.heat import Form
 from edge.profiling.results import LEARNED_SCOPE, Circumstances, rows
 from edge.profiling.row import Row, Subject
@@ -30,9 +30,14 @@ def profile_file(file: Path, offer: Offer, where: Circumstances, say: Callable[[
 
     Raises:
         BadRequest: the file is no ONNX model, or its inputs are not one float tensor of known shape.
+        BackendMissing: no engine among those offered reads ONNX.
     """
     shape = input_shape(file)
     variants = [v for v in offer.variants if backend(v.engine).source == "onnx"]
+    if not variants:
+        raise BackendMissing(
+            f"none of {', '.join({v.engine for v in offer.variants})} reads ONNX files", "Name another --backend."
+        )
     scratch = Path(tempfile.mkdtemp(prefix="edge-profile-"))
     try:
         forms = [_form(file, variant, shape, scratch / variant.slug, say) for variant in variants]
@@ -81,7 +86,7 @@ def input_shape(file: Path) -> tuple[int, ...]:
     sides = [int(side.dim_value) for side in tensor.shape.dim]
     if sides and sides[0] == 0:
         sides[0] = 1
-    if len(sides) != 4 or 0 in sides:
+    if len(sides) != 4 or 0 in sides or sides[0] != 1:
         named = [side.dim_param or str(side.dim_value or "?") for side in tensor.shape.dim]
         raise BadRequest(
             f"{file} takes an input of shape ({', '.join(named)}); edge times a known (1, channels, height, width)",

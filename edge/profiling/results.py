@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deploy_targets.registry import backend
-from edge.artefacts.blueprint import Blueprint
-from edge.profiling.forecast import Observation
+from edge.profiling.forecast import PRIOR, Observation
 from edge.profiling.heat import Form
 from edge.profiling.row import Key, Row, Subject, now
 from edge.records import Timing
 from edge.trainers.reference import Counted
 from profiler.hardware import Hardware
 from profiler.session import Profile
+from zoo.models import ModelCard
 
 LEARNED_SCOPE = "runtime"
 """What a forecast is about: reading and preparing a picture hardly depends on the network."""
+
+
+SCRATCH = re.compile(r"\S*/edge-profile-[^/\s]+/")
+"""The scratch folder in a converter's words: it is gone, and would make each reason one of its own."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,8 @@ class Circumstances:
     threads: int
 
 
-def subject(plan: Blueprint, counts: Counted) -> Subject:
-    """A model card and its counted size, as rows name it."""
-    card = plan.card
+def subject(card: ModelCard, counts: Counted | None, data: str = "") -> Subject:
+    """A model card and its counted size, None where it could not be counted, as rows name it."""
     return Subject(
         title=card.title,
         task=card.task,
@@ -40,13 +44,14 @@ def subject(plan: Blueprint, counts: Counted) -> Subject:
         toolbox=card.toolbox,
         width=card.width,
         height=card.height,
-        parameters=counts.parameters,
-        flops=counts.flops,
-        work=dict(counts.work),
+        parameters=counts.parameters if counts else None,
+        flops=counts.flops if counts else None,
+        work=dict(counts.work) if counts else {},
         quoted_quality=card.quoted_quality,
         quality_source=card.quality_source,
         published_ms=card.published_ms,
         published_on=card.published_on,
+        data=data,
     )
 
 
@@ -67,7 +72,7 @@ def _row(what: Subject, form: Form, profile: Profile | None, where: Circumstance
         threads=where.threads,
         power_mode=where.hardware.power_mode,
     )
-    failure = form.failure or (profile.error if profile else None) or ""
+    failure = SCRATCH.sub("", form.failure or (profile.error if profile else None) or "")
     if profile is not None and not failure and not any(profile.samples_ms.values()):
         failure = "no window could be measured"
     parity = facts.get("parity") or {}
@@ -97,11 +102,14 @@ def timings(profile: Profile) -> tuple[Timing, ...]:
     return tuple(found)
 
 
-def observations(known: Iterable[Row]) -> list[Observation]:
-    """What rows of this machine teach a forecast: those with counted work and a time."""
+def observations(known: Iterable[Row], scope: str = LEARNED_SCOPE) -> list[Observation]:
+    """What rows of a machine teach a forecast: those with a time, and with all the work that a forecast reads.
+
+    Rows of an edge that counted otherwise are left out: they are history, not an error.
+    """
     found = []
     for row in known:
-        median_ms = row.median_ms(LEARNED_SCOPE)
-        if median_ms is not None and row.subject.work:
+        median_ms = row.median_ms(scope)
+        if median_ms is not None and PRIOR.keys() <= row.subject.work.keys():
             found.append(Observation(row.subject.work, row.key.engine, row.key.precision, median_ms, row.subject.title))
     return found

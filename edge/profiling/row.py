@@ -58,6 +58,7 @@ class Subject:
     quality_source: str = ""
     published_ms: float | None = None
     published_on: str = ""
+    data: str = ""  # a job's data, which gave it its classes and its picture; empty for the zoo's own
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,13 @@ class Row:
         """
         subject, key = self.subject, self.key
         own = key.artefact_sha256 if not subject.toolbox else ""
-        what = (subject.task, subject.model, subject.width, subject.height, own)
+        what = (subject.task, subject.model, subject.width, subject.height, own, subject.data)
         return (*what, key.hardware, key.engine, key.precision, key.threads, key.power_mode)
 
     @property
     def disturbed(self) -> bool:
         """Whether windows that count ran beside other work."""
-        windows = self.profile.windows if self.profile is not None else ()
-        return any(getattr(window, "disturbed", False) for window in windows)
+        return self.profile is not None and self.profile.disturbed
 
     @property
     def measured_s(self) -> float:

@@ -19,7 +19,7 @@ MANY = 4 * SEEDS
 """Options from which on seeds pay: a shorter list is walked through, best expected first, in less."""
 
 LAST_RESORT = 3
-"""Of those that the forecast left out, measured before nothing is said to hold."""
+"""Networks of those that the forecast left out, measured before nothing is said to hold."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def next_to_measure(
             return Step(option, "best", f"best expected; no forecast: {reason}", skipped)
         if found.low_ms <= limit_ms:
             return Step(option, "best", f"best expected within reach of {limit_ms:.4g} ms: {_words(found)}", skipped)
-    if best is None and sum(done.why == "last" for done in tried.values()) < LAST_RESORT:
+    last = {title for (title, _, _), done in tried.items() if done.why == "last"}
+    if best is None and len(last) < LAST_RESORT:
         fastest = min(skipped, key=lambda s: s.forecast.median_ms)
         rest = tuple(s for s in skipped if s is not fastest)
         return Step(fastest.option, "last", f"none is within reach; fastest of them: {_words(fastest.forecast)}", rest)

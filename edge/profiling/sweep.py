@@ -11,24 +11,27 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 from deploy_targets.errors import ConversionFailed
-from edge.artefacts.blueprint import blueprint
+from edge.artefacts.blueprint import Blueprint, blueprint
 from edge.artefacts.pictures import drawn
 from edge.artefacts.variant import Offer
 from edge.profiling.database import Database, Filter
-from edge.profiling.heat import Form, Workbench
+from edge.profiling.heat import Form, Workbench, pytorch_explained
 from edge.profiling.results import Circumstances, rows, subject
-from edge.profiling.row import Row
+from edge.profiling.row import Row, Subject
+from edge.trainers.reference import Counted
 from zoo.models import ModelCard
 
-MIN_QUERIES = 200
-MAX_SECONDS = 6.0
-"""Of counted windows for one form: a median of 200 queries moves by less than 1 % between idle runs."""
+MIN_QUERIES = 128
+MAX_SECONDS = 3.0
+"""Of counted windows in the whole pipeline: slow networks get fewer queries, and their profiles say so."""
 
-TOGETHER = 6
-"""Forms that are loaded at once; more only cost memory."""
+WARMUP_CAP_S = 3.0
+WINDOW_QUERIES = 16
+"""Half of what a job takes: networks of 100 ms fill most of a large zoo, and a window is the least that is timed."""
 
 
 @dataclass
@@ -77,15 +80,15 @@ def sweep(
         StorageError: the database or the scratch folder cannot be written.
     """
     database.add_machine(where.hardware.to_json())
-    finished = {row.subject.model for row in database.rows(Filter(run=where.run))}
-    todo = [card for card in cards if card.name not in finished]
+    done = {(row.subject.model, row.subject.width, row.subject.height) for row in database.rows(Filter(run=where.run))}
+    todo = [card for card in cards if (card.name, card.width, card.height) not in done]
     progress = Progress(len(todo))
     left: list[str] = []
-    for card in todo:
+    for entry in in_turn([_entry(card, where.threads, lambda text: say(text, progress)) for card in todo]):
         if budget_s is not None and time.monotonic() - progress.began > budget_s:
-            left.append(card.title)
+            left.append(entry.card.title)
             continue
-        found = _heat(card, offer, where, lambda text: say(text, progress))
+        found = _heat(entry, offer, where, lambda text: say(text, progress))
         with database.transaction():
             for row in found:
                 database.add(row)
@@ -97,22 +100,65 @@ def sweep(
     return Ended(progress.measured, progress.failed, tuple(left), time.monotonic() - progress.began)
 
 
-def _heat(card: ModelCard, offer: Offer, where: Circumstances, say: Callable[[str], None]) -> list[Row]:
-    plan = blueprint(card, None, where.threads)
-    say(f"{card.title}: counting")
-    what = subject(plan, plan.counted())
+@dataclass(frozen=True)
+class Entry:
+    """A card with its network and counted size, or with the reason why PyTorch could not make it."""
+
+    card: ModelCard
+    plan: Blueprint | None
+    counts: Counted | None
+    failure: str = ""
+
+
+def _entry(card: ModelCard, threads: int, say: Callable[[str], None]) -> Entry:
+    say(f"counting {card.title}")
+    try:
+        with pytorch_explained(card.title):
+            plan = blueprint(card, None, threads)
+            return Entry(card, plan, plan.counted())
+    except ConversionFailed as error:
+        return Entry(card, None, None, str(error))
+
+
+def in_turn(entries: Sequence[Entry]) -> list[Entry]:
+    """One model of each task after the other, the fewest operations first.
+
+    So a sweep that ends early has seen all tasks, and the networks that small machines are for.
+    """
+    by_task: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.counts.flops if entry.counts else 0):
+        by_task.setdefault(entry.card.task, []).append(entry)
+    rounds = zip_longest(*by_task.values())
+    return [entry for turn in rounds for entry in turn if entry is not None]
+
+
+def _heat(entry: Entry, offer: Offer, where: Circumstances, say: Callable[[str], None]) -> list[Row]:
+    card, what = entry.card, subject(entry.card, entry.counts)
     scratch = Path(tempfile.mkdtemp(prefix="edge-profile-"))
     try:
-        bench = Workbench(plan, drawn(scratch / "pictures", card.task), scratch)
+        if entry.plan is None:
+            return _failed(what, entry.failure, offer, where)
+        bench = Workbench(entry.plan, drawn(scratch / "pictures", card.task), scratch)
         try:
             forms = bench.forms(offer.variants, say)
         except ConversionFailed as error:
-            failed = [Form(variant, scratch, failure=str(error)) for variant in offer.variants]
-            return rows(what, failed, [None] * len(failed), where)
-        say(f"{card.title}: timing {sum(not form.failure for form in forms)} forms")
+            return _failed(what, str(error), offer, where)
+        say(f"timing {card.title} in {sum(not form.failure for form in forms)} forms")
         profiles = bench.time(
-            forms, threads=where.threads, limit_ms=None, max_seconds=MAX_SECONDS, min_queries=MIN_QUERIES, race=False
+            forms,
+            threads=where.threads,
+            limit_ms=None,
+            max_seconds=MAX_SECONDS,
+            warmup_cap_s=WARMUP_CAP_S,
+            min_queries=MIN_QUERIES,
+            window_queries=WINDOW_QUERIES,
+            race=False,
         )
         return rows(what, forms, profiles, where)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _failed(what: Subject, reason: str, offer: Offer, where: Circumstances) -> list[Row]:
+    forms = [Form(variant, Path(), failure=reason) for variant in offer.variants]
+    return rows(what, forms, [None] * len(forms), where)

@@ -128,7 +128,10 @@ def coverage(measurements: Measurements) -> str:
     networks, forms = len({candidate.card for candidate in timed}), words.plural(len(timed), "form")
     if not measurements.networks:
         return f"{words.plural(networks, 'network')} measured, in {forms}"
-    return f"{networks} of {words.plural(measurements.networks, 'network')} measured, in {forms}"
+    saved = f"; measuring all would have taken about {words.duration(measurements.saved_s)} more"
+    return f"{networks} of {words.plural(measurements.networks, 'network')} measured, in {forms}" + (
+        saved if measurements.saved_s >= 1 else ""
+    )
 
 
 def left_out(measurements: Measurements) -> list[str]:

@@ -284,7 +284,7 @@ def _support(rows: Sequence[Row]) -> tuple[str, list[str]]:
 
 
 def _model(row: Row) -> tuple[Any, ...]:
-    return row.slot[:5]
+    return row.slot[:6]
 
 
 def place(row: Row) -> tuple[str | None, str, str]:

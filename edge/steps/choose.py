@@ -40,7 +40,7 @@ def run(request: Request, measurements: Measurements) -> Choice:
         chosen=best,
         reasons=tuple(_reasons(best, tied, lower, request.limits, measurements)),
         rejected=tuple(_rejections(measurements.candidates, ordered, best)),
-        runners_up=tuple(item.title for item in ordered if item is not best and item.updates is None),
+        runners_up=tuple(item.title for item in ordered if item is not best and not _too_few_updates(item, best)),
         lower=lower,
     )
 
@@ -57,12 +57,16 @@ def _tied(fastest: Measured, ordered: Sequence[Measured]) -> list[Measured]:
 
 
 def _lower(best: Measured, candidates: Sequence[Measured]) -> tuple[Measured, ...]:
-    """Lower precisions of the chosen network that are faster, fastest first."""
+    """Lower precisions of the chosen network to be proven, fastest first.
+
+    Where full precision holds, those that are faster; where it does not, all others that hold as well.
+    """
     found = [
         item
         for item in candidates
-        if item.card == best.card and not item.lossless and item.holds and _slowness(item) * WORTH <= _slowness(best)
-    ]
+        if item is not best and item.card == best.card and not item.lossless and item.holds
+        and (not best.lossless or _slowness(item) * WORTH <= _slowness(best))
+    ]  # fmt: skip
     return tuple(sorted(found, key=_slowness))
 
 
@@ -76,8 +80,13 @@ def _rejections(candidates: Sequence[Measured], ordered: Sequence[Measured], bes
         if not item.holds:
             yield Rejection(item.title, (f"{item.verdict}: {item.explanation}",))
     for item in ordered:
-        if item.card != best.card and item.updates is not None:
+        if _too_few_updates(item, best):
             yield Rejection(item.title, (f"only {item.updates} training updates fit into the time",))
+
+
+def _too_few_updates(item: Measured, best: Measured) -> bool:
+    """Whether it came behind because it cannot be trained in the time there is."""
+    return item.card != best.card and item.updates is not None and item.updates < LEAST_UPDATES
 
 
 def _reasons(
@@ -120,8 +129,9 @@ def _reasons_of_form(
     if not best.lossless:
         yield f"only a lower precision holds: {best.precision}, to be proven on the trained network"
     if lower:
-        faster = ", ".join(f"{i.engine} {i.precision} {_slowness(best) / _slowness(i):.2f} times" for i in lower)
-        yield f"faster in lower precision, to be proven on the trained network: {faster}"
+        speedups = ", ".join(f"{i.engine} {i.precision} {_slowness(best) / _slowness(i):.2f} times" for i in lower)
+        kind = "faster" if best.lossless else "also fast enough"
+        yield f"{kind} in lower precision, to be proven on the trained network: {speedups}"
 
 
 def _infeasible(limits: Limits, measurements: Measurements) -> Infeasible:

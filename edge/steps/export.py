@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy_targets.errors import ConversionFailed
+from deploy_targets.base import Array
+from deploy_targets.errors import ConversionFailed, EngineMissing
 from edge.artefacts.blueprint import Blueprint, blueprint
 from edge.artefacts.convert import CALIBRATION, Exports, convert
-from edge.artefacts.expected import write_expected
+from edge.artefacts.expected import write_expected, write_recorded
 from edge.artefacts.pictures import Picture, spread, tensors, typical
 from edge.artefacts.variant import Variant
 from edge.errors import VerificationFailed
@@ -25,7 +26,7 @@ from edge.predictor.files import artefact_sha256, size_bytes
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import score
 from edge.predictor.spec import REQUEST, TRUTH
-from edge.profiling.heat import against
+from edge.profiling.heat import Against, against
 from edge.records import Choice, Exported, Measured, PrecisionTrial, Request, Trained
 from edge.workdir import to_json as to_text
 from edge.workdir import write_atomic
@@ -53,9 +54,11 @@ class _Maker:
     def make(self, variant: Variant) -> Path:
         """A folder that opens as a predictor. Raises ConversionFailed, EngineMissing."""
         made = self.folder / variant.slug
-        shown = [*spread(self.dataset, "train", CALIBRATION)]
-        convert(self.plan, self.exports, variant, made, tensors(shown, self.plan.spec.preprocess))
+        convert(self.plan, self.exports, variant, made, self._calibration)
         return made
+
+    def _calibration(self) -> list[Array]:
+        return tensors(spread(self.dataset, "train", CALIBRATION), self.plan.spec.preprocess)
 
     def metric(self, made: Path) -> float:
         """Of the validation images, in the exported runtime."""
@@ -95,15 +98,16 @@ def run(
     kept = next((trial for trial in trials if trial.kept), None)
     if kept is None and not chosen.lossless:
         raise _no_precision_holds(chosen, trials)
-    made = folder / kept.title.replace(" ", "-") if kept else full
+    shipped = Variant(kept.engine, kept.precision) if kept else Variant(chosen.engine, "fp32")
     staged = folder / STAGED
-    shutil.copytree(made, staged)
+    shutil.copytree(folder / shipped.slug, staged)
     _describe(_promise(request, chosen, kept, most_drop), plan, checkpoint, dataset, staged)
-    engine = kept.title.split()[0] if kept else chosen.engine
+    if kept:
+        write_recorded(Predictor.open(staged), staged)
     return Exported(
         folder=str(staged.relative_to(root)),
-        engine=engine,
-        precision=kept.title.split()[1] if kept else "fp32",
+        engine=shipped.engine,
+        precision=shipped.precision,
         artefact_sha256=artefact_sha256(staged),
         model_bytes=size_bytes(staged),
         reference_samples=len(_samples(dataset)),
@@ -132,11 +136,11 @@ def _trials(
 def _trial(maker: _Maker, full: Path, full_metric: float, variant: Variant, most_drop: float) -> PrecisionTrial:
     try:
         made = maker.make(variant)
-    except ConversionFailed as error:
-        return PrecisionTrial(variant.title, None, None, full_metric, False, str(error))
+    except (ConversionFailed, EngineMissing) as error:
+        return PrecisionTrial(variant.engine, variant.precision, None, None, full_metric, False, str(error))
     metric = maker.metric(made)
     drop = full_metric - metric
-    compared = against(made, full, typical(maker.dataset), threads=maker.plan.spec.threads)
+    compared = _compared(maker, made, full)
     speedup = compared.speedup
     if speedup is None:
         reason = compared.fault
@@ -146,8 +150,12 @@ def _trial(maker: _Maker, full: Path, full_metric: float, variant: Variant, most
         reason = f"loses {drop:.4f} of the metric, at most {most_drop:g} allowed"
     else:
         reason = f"{speedup:.2f} times as fast, loses {max(drop, 0):.4f} of the metric, at most {most_drop:g} allowed"
-        return PrecisionTrial(variant.title, speedup, metric, full_metric, True, reason)
-    return PrecisionTrial(variant.title, speedup, metric, full_metric, False, reason)
+        return PrecisionTrial(variant.engine, variant.precision, speedup, metric, full_metric, True, reason)
+    return PrecisionTrial(variant.engine, variant.precision, speedup, metric, full_metric, False, reason)
+
+
+def _compared(maker: _Maker, made: Path, full: Path) -> Against:
+    return against(made, full, typical(maker.dataset), threads=maker.plan.spec.threads)
 
 
 def _no_precision_holds(chosen: Measured, trials: list[PrecisionTrial]) -> VerificationFailed:

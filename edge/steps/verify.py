@@ -16,7 +16,7 @@ from edge.predictor.files import artefact_sha256
 from edge.predictor.parity import Parity, compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import Score, score
-from edge.predictor.spec import EXPECTED, MANIFEST, REQUEST, TRUTH
+from edge.predictor.spec import EXPECTED, MANIFEST, RECORDED, REQUEST, TRUTH
 from edge.predictor.timing import TIMING_FACTORY
 from edge.profiling.endurance import SOAK_S, endure
 from edge.profiling.heat import SCOPE
@@ -77,7 +77,7 @@ def run(
     _refuse_changed(folder, shipped)
     checks = [
         *([] if staged else [Check("files", "as in the manifest", "all hashes equal", MET)]),
-        _answers(promise, parity),
+        *_answers(promise, parity, predictor, folder),
         *_speed(promise, profile),
         *_deadlines(endured),
         *_sizes(promise),
@@ -107,19 +107,25 @@ def run(
     )
 
 
-def _answers(promise: _Promise, parity: Parity) -> Check:
-    """Full precision must answer as the trained model does; a lower one must have kept its metric."""
+def _answers(promise: _Promise, parity: Parity, predictor: Predictor, folder: Path) -> list[Check]:
+    """Full precision must answer as the trained model does; a lower one as it did itself where it was made, and must
+    have kept its metric there."""
     if promise.lowered is None:
-        seen = ", ".join(f"{name} {value:.4g}" for name, value in parity.figures.items())
-        return Check("same answers as the trained model", parity.tolerance, seen, _word(parity.holds))
+        return [_same("same answers as the trained model", parity)]
     lowered = promise.lowered
     drop, most = lowered["full_metric"] - lowered["metric"], lowered["most_drop"]
-    return Check(
-        f"what {lowered['title']} keeps of the trained model",
+    kept = Check(
+        f"what {lowered['precision']} keeps of the trained model, as recorded when it was made",
         f"at most {most:g} of the metric lost on validation images",
         f"{lowered['metric']:.4f} beside {lowered['full_metric']:.4f} in fp32, {lowered['speedup']:.2f} times as fast",
         _word(drop <= most),
     )
+    return [_same("same answers as where it was made", compare(predictor, folder, RECORDED)), kept]
+
+
+def _same(name: str, parity: Parity) -> Check:
+    seen = ", ".join(f"{figure} {value:.4g}" for figure, value in parity.figures.items())
+    return Check(name, parity.tolerance, seen, _word(parity.holds))
 
 
 def check_files(folder: Path) -> None:
@@ -214,13 +220,20 @@ def _speed(promise: _Promise, profile: Profile) -> list[Check]:
 
 
 def _deadlines(endured: Endured) -> list[Check]:
-    """At a rate that was asked for, nine of ten images are answered before the next is due."""
+    """At a rate that was asked for, nine of ten images are answered before the next is due.
+
+    What else used the machine can only have made it worse: beside it a miss proves nothing.
+    """
     if endured.fps is None:
         return []
     share = endured.missed / max(endured.queries, 1)
-    seen = f"{endured.missed} of {endured.queries} late in {endured.seconds:g} s, longest {endured.worst_ms:.1f} ms"
     wanted = f"at most {LATE_SHARE:.0%} late at {endured.fps:g} fps"
-    return [Check("speed at the rate asked for", wanted, seen, _word(share <= LATE_SHARE))]
+    seen = f"{endured.missed} of {endured.queries} late in {endured.seconds:g} s, longest {endured.worst_ms:.1f} ms"
+    if share <= LATE_SHARE:
+        return [Check("deadlines at that rate", wanted, seen, MET)]
+    if endured.disturbed:
+        return [Check("deadlines at that rate", wanted, f"{seen}, while {endured.disturbed}", UNCHECKED)]
+    return [Check("deadlines at that rate", wanted, seen, MISSED)]
 
 
 def _words_of(endured: Endured) -> list[str]:
@@ -257,10 +270,11 @@ def _quality(request: Request, scored: Score | None, missing: str) -> list[Check
             continue
         name = f"{target.name} asked for"
         if scored is None:
-            checks.append(Check(name, f"at least {target.value:g}", missing, UNCHECKED))
+            checks.append(Check(name, f"at least {target.value:g}", missing, UNCHECKED, soft=True))
         else:
             result = _word(scored.metric >= target.value)
-            checks.append(Check(name, f"at least {target.value:g}", f"{scored.metric:.3f} on test images", result))
+            seen = f"{scored.metric:.3f} on test images"
+            checks.append(Check(name, f"at least {target.value:g}", seen, result, soft=True))
     return checks
 
 
@@ -270,7 +284,6 @@ def _word(holds: bool | None) -> str:
 
 def _overall(checks: list[Check]) -> str:
     """failed: a promise of the package itself is broken. works: a wish was missed or could not be checked."""
-    soft = tuple(check for check in checks if check.name.endswith("asked for"))
-    if any(check.result == MISSED and check not in soft for check in checks):
+    if any(check.result == MISSED and not check.soft for check in checks):
         return "failed"
     return "perfect" if all(check.result == MET for check in checks) else "works"

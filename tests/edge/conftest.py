@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,14 @@ import pytest
 
 CLASSES = ("dunkel", "hell ☀")
 WEIGHTS = np.array([[-1.0, 1.0]] * 3, np.float32) / 100
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_profiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests measure stays out of the database of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGE_PROFILES", str(tmp_path_factory.mktemp("profiles") / "profiles.db"))
+        yield
 
 
 def picture(value: int, seed: int = 0) -> Any:

@@ -35,7 +35,7 @@ def run(request: str, data: Path, out: Path, moment: str) -> None:
             die()
 
     job = Job(request, data, out, BUDGET_S, skip_bad=False, accept=False, weights=None, settings=Settings())
-    produce(job, Listener(step, say))
+    produce(job, Listener(step, say, lambda *_: None, lambda _: None))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ HINT = "Correct them; docs/SETTINGS.md lists all."
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No settings of the machine; gives the folder of the settings file."""
-    for name in ("EDGE_SETTINGS", "EDGE_THREADS", "EDGE_TRAIN_THREADS", "EDGE_LLM", "EDGE_SEED"):
+    for name in ("EDGE_SETTINGS", "EDGE_THREADS", "EDGE_TRAIN_THREADS", "EDGE_LLM", "EDGE_SEED", "EDGE_PROFILES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     folder = tmp_path / "config" / "edge"
@@ -199,3 +199,13 @@ def test_any_text_is_a_positive_finite_duration_or_refused(text: str) -> None:
     except BadRequest:
         return
     assert 0 < found < float("inf")
+
+
+def test_precisions_are_words_and_full_precision_is_always_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve(precisions="int8, bf16").precisions == ("fp32", "bf16", "int8")
+    monkeypatch.setenv("EDGE_PRECISIONS", "int4")
+    monkeypatch.setenv("EDGE_PRECISION_DROP", "1.5")
+    with pytest.raises(BadRequest) as caught:
+        resolve()
+    assert "EDGE_PRECISIONS: precisions is 'int4', expected some of fp32, fp16, bf16, int8" in str(caught.value)
+    assert "EDGE_PRECISION_DROP: precision_drop is '1.5', expected a number from 0 to 1" in str(caught.value)

@@ -53,7 +53,7 @@ MEASURED = Measured(
     {"same class": 1.0}, 180.5, 0.02, True, 0.1, 2, 400,
 )  # fmt: skip
 ENDURED = Endured(30.0, 20.0, 600, 2, 41.5, 20.0, 25.0, "STEADY", 0.001, (-0.01, 0.01))
-PROVEN = PrecisionTrial("openvino int8", 1.9, 0.98, 0.985, True, "kept")
+PROVEN = PrecisionTrial("openvino", "int8", 1.9, 0.98, 0.985, True, "kept")
 HYPER = Hyperparameters(0.002, 0.05, 64, True, 0.1)
 EVERY_STORED_RECORD = (
     Limits(30.0, None, 1.5e9),

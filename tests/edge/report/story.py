@@ -216,8 +216,9 @@ REFUSED = (
     *(f"tensorrt {precision}: there is no NVIDIA card" for precision in ("fp32", "fp16", "bf16", "int8")),
 )
 TRIALS = (
-    PrecisionTrial("openvino bf16", 1.912, 0.9311, 0.9556, False, "loses 0.0245 of the metric, at most 0.01 allowed"),
-    PrecisionTrial("onnxruntime int8", 1.345, 0.9533, 0.9556, True,
+    PrecisionTrial("openvino", "bf16", 1.912, 0.9311, 0.9556, False,
+                   "loses 0.0245 of the metric, at most 0.01 allowed"),
+    PrecisionTrial("onnxruntime", "int8", 1.345, 0.9533, 0.9556, True,
                    "1.34 times as fast, loses 0.0023 of the metric, at most 0.01 allowed"),
 )  # fmt: skip
 

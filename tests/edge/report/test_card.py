@@ -68,7 +68,7 @@ def test_it_says_how_long_the_model_ran_and_that_the_timed_files_are_the_packed_
 def test_words_from_outside_stay_words() -> None:
     evil = "<script>|a`b\n# x\udcff"
     base = made.compared(measurements=made.measurements(*made.forms(), refused=(evil,), not_measured=(evil,)))
-    trial = replace(made.TRIALS[0], title=evil, reason=evil)
+    trial = replace(made.TRIALS[0], engine=evil, reason=evil)
     card = model_card(
         replace(
             base,

@@ -1,0 +1,223 @@
+"""Sweeps over models and files: rows, what fails, stopping and going on, and the commands on top."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import edge.profiling.sweep as sweeping
+from edge.artefacts.variant import Offer, offered
+from edge.cli import app
+from edge.errors import BadRequest
+from edge.profiling.database import Database, Filter
+from edge.profiling.onnxfile import input_shape, profile_file
+from edge.profiling.results import Circumstances
+from edge.profiling.row import Key, Row, Subject, now
+from edge.profiling.sweep import Entry, in_turn, sweep
+from edge.trainers.reference import Counted
+from profiler.hardware import fingerprint
+from zoo.models import ModelCard, find
+
+HERE = fingerprint()
+
+
+def card(name: str, task: str = "classification", quality: float = 70.0) -> ModelCard:
+    return ModelCard(name, task, "mmpretrain", "c.py", 64, 64, quality, "ImageNet Top 1", "Apache-2.0")
+
+
+def failed_row(of: ModelCard, run: str) -> Row:
+    key = Key("", HERE.key, "onnxruntime", "1", "fp32", 1, HERE.power_mode)
+    subject = Subject(of.title, of.task, of.name, "", of.toolbox, of.width, of.height)
+    return Row(key, subject, "failed", now(), run, reason="no reason to run in this test")
+
+
+class Heats:
+    """Stands in for the measuring of one model; remembers whom it measured and can be stopped at one."""
+
+    def __init__(self, stop_at: str = "") -> None:
+        self.measured: list[str] = []
+        self.stop_at = stop_at
+
+    def __call__(self, entry: Entry, _offer: Offer, where: Circumstances, _say: Any) -> list[Row]:
+        if entry.card.name == self.stop_at:
+            raise KeyboardInterrupt
+        self.measured.append(entry.card.name)
+        return [failed_row(entry.card, where.run)]
+
+
+def swept(database: Database, cards: list[ModelCard], run: str, budget_s: float | None = None) -> sweeping.Ended:
+    where = Circumstances(run, HERE, 1)
+    return sweep(cards, Offer((), ()), database, where, budget_s=budget_s, told=lambda _: None, say=lambda *_: None)
+
+
+def entry(name: str, task: str, flops: int) -> Entry:
+    return Entry(card(name, task), None, Counted(1, flops))
+
+
+def test_light_models_come_first_and_tasks_take_turns() -> None:
+    entries = [
+        entry("a", "classification", 80),
+        entry("b", "classification", 60),
+        entry("c", "detection", 40),
+        entry("d", "detection", 30),
+    ]
+    assert [found.card.name for found in in_turn(entries)] == ["d", "b", "c", "a"]
+
+
+def test_a_model_that_pytorch_cannot_make_is_a_row_with_the_reason(tmp_path: Path) -> None:
+    offer = offered(["onnxruntime"], ["fp32"])
+    with Database.open(tmp_path / "profiles.db") as database:
+        where = Circumstances("run", HERE, 1)
+        sweep([card("no such")], offer, database, where, budget_s=None, told=lambda _: None, say=lambda *_: None)
+        assert [row.state for row in database.rows()] == ["failed"]
+        assert database.rows()[0].reason.startswith("PyTorch could not run no such 64x64: ")
+
+
+def test_a_stopped_sweep_keeps_its_rows_and_goes_on_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [card("a", quality=1), card("b", quality=2), card("c", quality=3)]
+    with Database.open(tmp_path / "profiles.db") as database:
+        stopped = Heats(stop_at="c")
+        monkeypatch.setattr(sweeping, "_heat", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            swept(database, cards, "one")
+        assert [row.subject.model for row in database.rows(Filter(run="one"))] == ["a", "b"]
+        resumed = Heats()
+        monkeypatch.setattr(sweeping, "_heat", resumed)
+        ended = swept(database, cards, "one")
+    assert resumed.measured == ["c"]
+    assert (ended.measured, ended.failed, ended.left) == (0, 1, ())
+
+
+def test_no_model_is_begun_after_the_budget_and_the_rest_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_heat", Heats())
+    with Database.open(tmp_path / "profiles.db") as database:
+        ended = swept(database, [card("a", quality=1), card("b", quality=2)], "one", budget_s=-1.0)
+    assert ended.left == ("a 64x64", "b 64x64")
+
+
+@pytest.mark.slow
+def test_a_real_model_is_measured_on_two_engines_with_its_proofs(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "profiles.db") as database:
+        sweep(
+            find(["mobilenet-v3-small 64x64"]),
+            offered(["onnxruntime", "openvino"], ["fp32"]),
+            database,
+            Circumstances("run", HERE, 1),
+            budget_s=None,
+            told=lambda _: None,
+            say=lambda *_: None,
+        )
+        rows = database.rows()
+        assert [row.key.engine for row in rows] == ["onnxruntime", "openvino"]
+        for row in rows:
+            assert row.state == "measured", row.reason
+            assert row.parity_holds is True
+            assert row.subject.work["depthwise"] > 0
+            assert row.profile is not None
+            assert set(row.profile.samples_ms) == {"pipeline", "runtime", "device"}
+            assert row.profile.facts["precision"] == "fp32"
+            assert sum(row.profile.facts["nodes"].values()) > 10
+            assert database.fresh(row.key) == row
+
+
+def onnx_file(path: Path, shape: tuple[Any, ...] = (1, 3, 16, 16), kind: str = "FLOAT", inputs: int = 1) -> Path:
+    """One convolution."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    names = [f"image{i}" for i in range(inputs)]
+    given = [helper.make_tensor_value_info(name, getattr(TensorProto, kind), shape) for name in names]
+    nodes = [helper.make_node("Cast", ["image0"], ["float"], to=TensorProto.FLOAT)]
+    nodes.append(helper.make_node("Conv", ["float", "kernel"], ["output"]))
+    kernel = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "kernel")
+    output = helper.make_tensor_value_info("output", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "net", given, [output], [kernel])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    return path
+
+
+def test_a_free_batch_size_becomes_one(tmp_path: Path) -> None:
+    assert input_shape(onnx_file(tmp_path / "a.onnx", ("batch", 3, 16, 16))) == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"shape": (1, 3, "height", 16)}, "of shape (1, 3, height, 16)"),
+        ({"shape": (1, 3, 16)}, "of shape (1, 3, 16)"),
+        ({"kind": "INT64"}, "takes INT64 values"),
+        ({"inputs": 2}, "has 2 inputs (image0, image1)"),
+    ],
+)
+def test_a_file_that_cannot_be_fed_is_refused_with_the_reason(given: dict[str, Any], told: str, tmp_path: Path) -> None:
+    file = onnx_file(tmp_path / "a.onnx", **given)
+    with pytest.raises(BadRequest) as caught:
+        input_shape(file)
+    assert told in str(caught.value)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.onnx"
+    file.write_bytes(b"not a model")
+    with pytest.raises(BadRequest, match="is not an ONNX model"):
+        input_shape(file)
+
+
+def test_any_onnx_file_is_measured_without_pictures(tmp_path: Path) -> None:
+    file = onnx_file(tmp_path / "mine.onnx")
+    rows = profile_file(file, offered(["onnxruntime"], ["fp32"]), Circumstances("run", HERE, 1), lambda _: None)
+    assert [(row.subject.title, row.state, row.reason) for row in rows] == [("mine.onnx", "measured", "")]
+    assert rows[0].scope == "runtime"
+    assert rows[0].profile is not None
+    assert set(rows[0].profile.samples_ms) == {"runtime", "device"}
+
+
+def edge(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["profile", *arguments])
+
+
+def test_a_file_is_measured_shown_compared_and_carried_to_another_machine(tmp_path: Path) -> None:
+    here, there = f"--profiles={tmp_path / 'a.db'}", f"--profiles={tmp_path / 'b.db'}"
+    files = [onnx_file(tmp_path / "one.onnx"), onnx_file(tmp_path / "two.onnx", (1, 3, 320, 320))]
+    for file in files:
+        form = ["--backend", "onnxruntime", "--precision", "fp32"]
+        done = edge("--model", str(file), *form, "--out", str(tmp_path / "o"), here, "--json")
+        assert done.exit_code == 0, done.stderr
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert told[0]["figures"]["runtime"]["median_ms"] > 0
+    assert (tmp_path / "o" / "leaderboard.csv").read_text().startswith("task,model,")
+    assert "one.onnx" in edge("show", here).stderr
+
+    compared = edge("compare", "one.onnx", "two.onnx:onnxruntime:fp32", "--scope", "runtime", here, "--json")
+    assert compared.exit_code == 0, compared.stderr
+    assert json.loads(compared.stdout.splitlines()[-1])["outcome"] == "FASTER"
+
+    carried = tmp_path / "speeds.jsonl.gz"
+    assert "2 rows written" in edge("export", str(carried), here).stderr
+    assert "2 new rows" in edge("import", str(carried), there).stderr
+    assert "0 new rows, 2 known" in edge("import", str(carried), there).stderr
+
+
+def test_a_name_is_an_argument_unless_it_is_a_command(tmp_path: Path) -> None:
+    done = edge("resnet1800", f"--profiles={tmp_path / 'a.db'}")
+    assert done.exception is not None
+    assert "resnet1800" in str(done.exception)
+
+
+def test_engines_that_cannot_run_here_are_named(tmp_path: Path) -> None:
+    done = edge("resnet18", "--backend", "tensorrt", f"--profiles={tmp_path / 'a.db'}")
+    assert "tensorrt cannot run on this machine: tensorrt fp32: " in str(done.exception)
+
+
+def test_comparing_what_was_never_measured_names_what_was(tmp_path: Path) -> None:
+    done = edge("compare", "one", "two", f"--profiles={tmp_path / 'a.db'}")
+    assert str(done.exception) == "nothing named one was measured"
