@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import logging
 import sys
 import warnings
 from collections import Counter
@@ -140,8 +139,6 @@ def _quantized(model: Any, calibration: Sequence[Array], log: Path) -> Any:
         warnings.simplefilter("ignore")  # of the libraries that nncf brings along
         import nncf
 
-        for handler in logging.getLogger("nncf").handlers:
-            handler.setStream(chatter)  # type: ignore[attr-defined]  # it keeps the file of the first import otherwise
         _widen_biases(model)
         return nncf.quantize(
             model,

@@ -59,7 +59,6 @@ def test_untrained_weights_give_answers_that_can_be_told_apart(name: str, tmp_pa
         assert 0.02 < max(scores) < 0.999
         assert all(x1 < x2 and y1 < y2 for entry in entries for x1, y1, x2, y2 in entry["boxes"])
     else:
-        assert max(entries[0]["scores"]) > 2 / len(entries[0]["scores"])
         assert entries[0]["scores"] != entries[1]["scores"]
 
 

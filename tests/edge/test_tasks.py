@@ -12,7 +12,7 @@ from edge.predictor.parity import compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import score
 from edge.records import Choice, CurvePoint, Limits, Measured, Request, Trained
-from edge.steps import export, gather, measure, shortlist
+from edge.steps import export, gather, shortlist
 from edge.steps.train import WEIGHTS, _publish_weights
 from edge.trainers import trainer
 from edge.trainers.launch import Schedule, train
@@ -50,8 +50,7 @@ def test_exported_model_answers_as_the_trained_one(task: str, tmp_path: Path) ->
     card = min(shortlist.run(request, gathered), key=lambda card: (card.width, card.quoted_quality))
     toolbox = trainer(task)
     hyper = toolbox.default(len(dataset.part("train")))
-    model = toolbox.model(card, dataset)
-    counted = count(card.toolbox, model, card.width, card.height)
+    counted = count(card.toolbox, toolbox.network(card, dataset).model, card.width, card.height)
     assert 1e5 < counted.parameters < 2e7
     assert counted.flops > 1e6
 
@@ -65,11 +64,12 @@ def test_exported_model_answers_as_the_trained_one(task: str, tmp_path: Path) ->
     assert [p.iteration for p in outcome.curve if p.validation is not None] == [iterations // 2, iterations]
     _publish_weights(outcome.best, folder / WEIGHTS)
 
-    measured = Measured(card, counted.parameters, counted.flops, 0, "", (), "UNCHECKED", "", True)
+    measured = Measured(card, counted.parameters, counted.flops, 0, "", (), "UNCHECKED", "", True, "onnxruntime")
     choice = Choice(measured, (), (), ())
     trained = Trained(f"work/train/{WEIGHTS}", "", 8, 8, 8, 0.0, 0.0, "from scratch", (CurvePoint(1, 1.0),))
-    spec = measure.spec(request, card, dataset, threads=1)
-    exported = export.run(request, choice, trained, dataset, spec, tmp_path, tmp_path / "work" / "export")
+    where = tmp_path / "work" / "export"
+    how = {"threads": 1, "most_drop": 0.01}
+    exported = export.run(request, choice, trained, dataset, tmp_path, where, say=lambda _: None, **how)  # type: ignore[arg-type]
 
     staged = tmp_path / exported.folder
     predictor = Predictor.open(staged)

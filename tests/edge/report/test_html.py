@@ -133,7 +133,10 @@ def test_words_from_outside_are_escaped() -> None:
         ),
         choice=made.choice(reasons=(EVIL,)),
         exported=replace(
-            base.exported, engine=EVIL, artefact_sha256=EVIL, trials=(replace(made.TRIALS[0], engine=EVIL, reason=EVIL),)
+            base.exported,
+            engine=EVIL,
+            artefact_sha256=EVIL,
+            trials=(replace(made.TRIALS[0], engine=EVIL, reason=EVIL),),
         ),
         verified=made.verified(
             metric_name=EVIL,
