@@ -1,10 +1,11 @@
 """Edge's `runtime` latency beside the backend's own tool, on the same files, threads and minutes.
 
-    python benchmarks/backends.py [--models 5] [--seconds 4] [--rounds 3]
+    python benchmarks/backends.py [--models 5] [--seconds 2] [--rounds 9]
 
-OpenVINO is held against its benchmark_app. ONNX Runtime's wheel brings no onnxruntime_perf_test, so the peer is the
-loop that program runs: one session, one thread, `run` again and again. Edge and peer take turns, and the ratio is the
-median of those of the rounds, so that a slow minute of the machine hits both. The last column is what edge's loop adds.
+OpenVINO is held against its benchmark_app, which fetches no outputs: that is edge's `device`, shown beside. ONNX
+Runtime's wheel brings no onnxruntime_perf_test, so the peer is the loop that program runs: one session, one thread,
+`run` again and again. Edge and peer take turns in short rounds, and the ratio is the median of those of the rounds, so
+that a slow minute of the machine hits both; its range holds the middle half. The last column is what edge's loop adds.
 """
 
 from __future__ import annotations
@@ -62,20 +63,7 @@ def theirs(engine: str, model: Path, shape: list[int], seconds: float) -> float:
         command = [sys.executable, "-c", ORT_LOOP, str(model), json.dumps(shape), str(seconds)]
         return float(_answer(command))
     tool = Path(sys.executable).with_name("benchmark_app")
-    options = [
-        "-d",
-        "CPU",
-        "-api",
-        "sync",
-        "-hint",
-        "none",
-        "-nstreams",
-        "1",
-        "-nthreads",
-        "1",
-        "-infer_precision",
-        "f32",
-    ]
+    options = "-d CPU -api sync -hint none -nstreams 1 -nthreads 1 -infer_precision f32".split()
     command = [sys.executable, str(tool), "-m", str(model), "-t", str(round(seconds)), *options]
     told = _answer(command)
     found = re.search(r"Median:\s+([0-9.]+) ms", told)
@@ -100,10 +88,13 @@ def overhead(profile: Profile) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", type=int, default=len(MODELS))
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=9)
     chosen = parser.parse_args()
-    print(f"{'model':<28} {'engine':<12} {'edge ms':>9} {'peer ms':>9} {'ratio':>7} {'overhead':>9}  notes")
+    print(
+        f"{'model':<28} {'engine':<12} {'runtime ms':>10} {'peer ms':>9} {'ratio':>7} {'middle half':>13}"
+        f" {'device ms':>10} {'overhead':>9}  notes"
+    )
     worst = 0.0
     with tempfile.TemporaryDirectory() as scratch:
         for name in MODELS[: chosen.models]:
@@ -121,14 +112,16 @@ def main() -> int:
                 if faults := [profile.error for profile in profiles if profile.error]:
                     raise SystemExit(f"{card.title}, {engine}: {faults[0]}")
                 medians = [profile.summary("runtime").median for profile in profiles]
-                edge_ms, peer_ms = statistics.median(medians), statistics.median(peers)
-                ratio = statistics.median(one / other for one, other in zip(medians, peers, strict=True))
+                ratios = [one / other for one, other in zip(medians, peers, strict=True)]
+                low, ratio, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
                 worst = max(worst, abs(ratio - 1))
+                device_ms = statistics.median(profile.summary("device").median for profile in profiles)
                 extra = statistics.median(overhead(profile) for profile in profiles)
-                disturbed = "disturbed" if any(profile.disturbed for profile in profiles) else ""
+                disturbed = sum(profile.disturbed for profile in profiles)
                 print(
-                    f"{card.title:<28} {engine:<12} {edge_ms:9.3f} {peer_ms:9.3f} {ratio:7.3f} "
-                    f"{extra:9.3%}  {disturbed}",
+                    f"{card.title:<28} {engine:<12} {statistics.median(medians):10.3f} {statistics.median(peers):9.3f}"
+                    f" {ratio:7.3f} {low:6.3f}-{high:6.3f} {device_ms:10.3f} {extra:9.3%}"
+                    f"  {f'{disturbed} rounds disturbed' if disturbed else ''}",
                     flush=True,
                 )
     print(f"largest difference of the medians: {worst:.1%}")

@@ -26,6 +26,7 @@ from edge.profiling.search import Option, Tried, next_to_measure
 
 LIMITS = (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)  # as quantiles of the measured latencies
 FEW = (6, 8, 12, 20)  # networks known
+LEAST_CHOICE = 10  # networks in a list that a choice is made from
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,39 @@ def chosen(ordered: Sequence[Row], limit_ms: float, among: Mapping[tuple[str, st
     return holding[0].seen.title if holding else None
 
 
-def selections(rows: Sequence[Row]) -> Iterator[str]:
-    """One line per task, variant and limit; `warm` knows what the other engines and tasks measured."""
+@dataclass(frozen=True)
+class Selection:
+    """What the search does for one limit, beside measuring all and beside best first without a forecast.
+
+    `cold` knows nothing before, `warm` what the other engines and tasks measured; each is the count of measurements
+    and what was chosen.
+    """
+
+    group: tuple[str, str, str]
+    limit_ms: float
+    networks: int
+    plain: int
+    best: str | None
+    cold: tuple[int, str | None]
+    warm: tuple[int, str | None]
+
+    def __str__(self) -> str:
+        task, engine, precision = self.group
+        choices = ["yes" if choice == self.best else str(choice) for _, choice in (self.cold, self.warm)]
+        return (
+            f"| {task} | {engine} {precision} | {self.limit_ms:.3g} | {self.networks} | {self.plain} | {self.cold[0]} "
+            f"| {self.warm[0]} | {self.networks / self.cold[0]:.1f} | {choices[0]} | {choices[1]} |"
+        )
+
+
+def selections(rows: Sequence[Row]) -> Iterator[Selection]:
+    """Per task, variant and limit, where enough networks were measured for a choice to be one."""
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.task, row.seen.engine, row.seen.precision].append(row)
-    for (task, engine, precision), here in sorted(groups.items()):
+    for group, here in sorted(groups.items()):
+        if len(here) < LEAST_CHOICE:
+            continue
         others = [r.seen for r in rows if r not in here]
         times = sorted(r.seen.median_ms for r in here)
         ordered = sorted(here, key=lambda r: (-r.quality, r.seen.title))
@@ -140,13 +168,21 @@ def selections(rows: Sequence[Row]) -> Iterator[str]:
             limit = times[int(quantile * (len(times) - 1))]
             best = chosen(ordered, limit, {r.option.key: None for r in ordered})
             plain = next(i for i, r in enumerate(ordered, 1) if r.seen.median_ms <= limit)
-            cold, cold_choice = search(here, limit, ())
-            warm, warm_choice = search(here, limit, others)
-            yield (
-                f"| {task} | {engine} {precision} | {limit:.3g} | {len(here)} | {plain} | {cold} | {warm} "
-                f"| {len(here) / cold:.1f} | {'yes' if cold_choice == best else cold_choice} "
-                f"| {'yes' if warm_choice == best else warm_choice} |"
+            yield Selection(
+                group, limit, len(here), plain, best, search(here, limit, ()), search(here, limit, others)
             )
+
+
+def told(found: Sequence[Selection]) -> str:
+    """The table in one line per search."""
+    lines = []
+    for name, searches in (("cold", [s.cold for s in found]), ("warm", [s.warm for s in found])):
+        spent, same = sum(count for count, _ in searches), sum(s.best == c for s, (_, c) in zip(found, searches, strict=True))
+        lines.append(
+            f"{name}: {spent} measured instead of {sum(s.networks for s in found)}, "
+            f"{sum(s.networks for s in found) / spent:.1f} times fewer; {same} of {len(found)} choices the same"
+        )
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -174,8 +210,11 @@ def main() -> None:
             print(coverage(f"{networks} networks known, {' '.join(variant)} alone", list(few_known(alone, networks))))
     print("\n| task | variant | limit ms | all | best first | search | warm | all / search | same choice | warm |")
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for line in selections(rows):
-        print(line, flush=True)
+    found = []
+    for selection in selections(rows):
+        print(selection, flush=True)
+        found.append(selection)
+    print(f"\n{told(found)}")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ class Ncnn:
         ncnn, program = _runtime(), pnnx.converter()
         refused = _why_not(ncnn, precision)
         if refused is not None:
-            raise ConversionFailed(f"ncnn does not do {precision} here: {refused}")
+            failed = ConversionFailed(f"ncnn does not do {precision} here: {refused}")
+            failed.add_note("Ask for another precision, or another engine.")
+            raise failed
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="pnnx-", dir=folder) as scratch:
             head, tail = split(source, Path(scratch))
@@ -81,7 +83,9 @@ class Ncnn:
         ncnn = _runtime()
         refused = _why_not(ncnn, precision)
         if refused is not None:
-            raise PlacementRefused(f"ncnn does not do {precision} here: {refused}")
+            lacking = PlacementRefused(f"ncnn does not do {precision} here: {refused}")
+            lacking.add_note("Make the package again on this machine, or ask for fp32.")
+            raise lacking
         layout = _checked(model)
         net = ncnn.Net()
         net.opt.use_vulkan_compute = False
@@ -301,7 +305,9 @@ def _try_out(model: Path, precision: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TRIAL_S, check=False, env=here)
     except subprocess.TimeoutExpired as error:
-        raise ConversionFailed(f"the converted model did not answer once in {TRIAL_S} s") from error
+        slow = ConversionFailed(f"the converted model did not answer once in {TRIAL_S} s")
+        slow.add_note("Take a smaller model or input, or another engine.")
+        raise slow from error
     if done.returncode != 0:
         failed = ConversionFailed(f"ncnn cannot run the converted model ({pnnx.ended(done.returncode)})")
         failed.add_note(f"Its last words: {' / '.join(done.stderr.strip().splitlines()[-3:]) or 'none'}")

@@ -64,7 +64,9 @@ class OnnxRuntime:
         try:
             _quantize(source, folder / QUANTIZED_FILE, calibration)
         except Exception as error:  # onnxruntime and onnx raise their own classes, without a common base
-            raise ConversionFailed(f"ONNX Runtime could not quantize {source}: {error}") from error
+            failed = ConversionFailed(f"ONNX Runtime could not quantize {source}: {error}")
+            failed.add_note("Take another precision or engine for this model.")
+            raise failed from error
         return folder / QUANTIZED_FILE
 
     def files(self, model: Path) -> tuple[Path, ...]:
@@ -73,7 +75,9 @@ class OnnxRuntime:
     def open(self, model: Path, *, threads: int, precision: str = FP32) -> Session:
         if precision not in (FP32, INT8):
             reason = _NO_KERNELS.get(precision, "it knows no such precision")
-            raise PlacementRefused(f"ONNX Runtime executes no {precision} here: {reason}")
+            lacking = PlacementRefused(f"ONNX Runtime executes no {precision} here: {reason}")
+            lacking.add_note("Ask for fp32 or int8, or another engine.")
+            raise lacking
         return _OpenedModel(model, threads, precision)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import logging
 import sys
 import warnings
 from collections import Counter
@@ -77,7 +78,9 @@ class OpenVino:
                 model = _quantized(model, calibration, folder / "quantization.log")
             openvino.save_model(model, str(target), compress_to_fp16=precision == FP16)
         except Exception as error:  # openvino, onnx and nncf raise their own, without a common base
-            raise ConversionFailed(f"OpenVINO could not convert {source}: {error}") from error
+            failed = ConversionFailed(f"OpenVINO could not convert {source} to {precision}: {error}")
+            failed.add_note("Take another engine, another precision or another model.")
+            raise failed from error
         return target
 
     def files(self, model: Path) -> tuple[Path, ...]:
@@ -139,6 +142,9 @@ def _quantized(model: Any, calibration: Sequence[Array], log: Path) -> Any:
         warnings.simplefilter("ignore")  # of the libraries that nncf brings along
         import nncf
 
+        for handler in logging.getLogger("nncf").handlers:  # made at the first import, around that day's stdout
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(chatter)
         _widen_biases(model)
         return nncf.quantize(
             model,
@@ -222,12 +228,14 @@ class _OpenedModel:
             raise PlacementRefused(f"asked for {DEVICE}, OpenVINO uses {devices}")
         hint = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if hint != _HINTS[self._precision]:
-            raise PlacementRefused(f"asked for {self._precision}, OpenVINO uses {hint} on this processor")
+            lacking = PlacementRefused(f"asked for {self._precision}, OpenVINO uses {hint} on this processor")
+            lacking.add_note("Make the package again on this machine, or ask for fp32.")
+            raise lacking
         return compiled
 
     def run(self, tensor: Array) -> Outputs:
-        # not shared: the arrays are copies, which the next run leaves alone
-        found = self._request.infer({0: tensor}, share_inputs=False, share_outputs=False).to_tuple()
+        # the input is read where it lies; the outputs are copies, which the next run leaves alone
+        found = self._request.infer({0: tensor}, share_inputs=True, share_outputs=False).to_tuple()
         return dict(zip(self._names, found, strict=True))
 
     def bound(self, tensor: Array) -> Callable[[], Any]:

@@ -34,14 +34,15 @@ def prepared(head: Path) -> Any:
     try:
         model = onnx.shape_inference.infer_shapes(onnx.load(str(head)), data_prop=True)
     except onnx.shape_inference.InferenceError as error:
-        raise ConversionFailed(f"the shapes inside the ONNX file contradict each other: {error}") from error
+        raise _refused(f"the shapes inside the ONNX file contradict each other: {error}", "Export it again.") from error
     _sums_as_means(model.graph)
     _products_with_bias(model.graph)
     for value in (*model.graph.input, *model.graph.output):
         if not dims(value) or 0 in dims(value):
-            raise ConversionFailed(f"ncnn needs fixed shapes, that of {value.name!r} is open")
+            raise _refused(f"ncnn needs fixed shapes, that of {value.name!r} is open", "Take another engine or model.")
     if len(model.graph.input) != 1:
-        raise ConversionFailed(f"the network has {len(model.graph.input)} inputs, one image is what can be given")
+        count = len(model.graph.input)
+        raise _refused(f"the network has {count} inputs, one image is what can be given", "Export it with one input.")
     return model
 
 
@@ -125,9 +126,13 @@ def convert(program: Path, network: Any, scratch: Path, log: Path) -> Path:
 
 
 def _failed(words: str, log: Path) -> ConversionFailed:
-    failed = ConversionFailed(words)
-    failed.add_note(f"The converter's own words are in {log}.")
-    return failed
+    return _refused(words, f"The converter's own words are in {log}.")
+
+
+def _refused(words: str, note: str) -> ConversionFailed:
+    refused = ConversionFailed(words)
+    refused.add_note(note)
+    return refused
 
 
 def ended(code: int) -> str:

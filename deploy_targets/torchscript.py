@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy_targets.base import BF16, FP16, FP32, INT8, Array, Backend, Outputs, Session, Source, Status
 from deploy_targets.errors import ConversionFailed, EngineMissing, ModelUnreadable, PlacementRefused
+from deploy_targets.quantization import proven
 
 MODEL_FILE = "model.pt"
 FACTS_FILE = "facts.json"  # inside the model file, beside torch's own records
@@ -38,6 +39,11 @@ _HEAVY: dict[str, tuple[int, ...]] = {
     "aten::bmm": (0, 1),
 }
 _CONVOLUTIONS = ("aten::_convolution", "aten::conv2d", "aten::conv_transpose2d")
+# what the dispatcher sees at inference: the same, and what some of them are made of
+_DISPATCHED_HEAVY = frozenset(name.removeprefix("aten::") for name in _HEAVY) | {
+    *("convolution", "mm", "scaled_dot_product_attention", "_scaled_dot_product_flash_attention_for_cpu")
+}
+_TYPES = {"float32": FP32, "float16": FP16, "bfloat16": BF16}
 
 _NO_FP16 = (
     "no float16 matrix instructions (AMX-FP16) here; with AVX512-FP16 alone torch's float16 convolutions took 1.4 to"
@@ -126,6 +132,11 @@ class TorchScript:
 
     def open(self, model: Path, *, threads: int, precision: str = FP32) -> Session:
         torch = _torch()
+        precisions, refused = _precisions()
+        if precision not in precisions:
+            lacking = PlacementRefused(f"TorchScript executes no {precision} here: {refused.get(precision, 'no such')}")
+            lacking.add_note("Make the package again on this machine, or ask for fp32.")
+            raise lacking
         torch.set_num_threads(threads)
         try:
             with undeprecated(), torch.inference_mode():
@@ -165,7 +176,7 @@ class _OpenedModel:
     def placement(self) -> dict[str, Any]:
         import torch
 
-        nodes = _executed(lambda: self._answers(_tensor(torch.zeros(self._facts.input).numpy())))
+        nodes, arithmetic = _executed(lambda: self._answers(_tensor(torch.zeros(self._facts.input).numpy())))
         held = {str(tensor.device) for tensor in _constants(self._module.graph)}
         elsewhere = sorted((held | set(nodes)) - {DEVICE})
         if elsewhere:
@@ -175,7 +186,8 @@ class _OpenedModel:
             "version": torch.__version__,
             "device": DEVICE,
             "threads": torch.get_num_threads(),
-            "precision": self._facts.precision,
+            "precision": proven("TorchScript", self._facts.precision, arithmetic),
+            "arithmetic": arithmetic,
             "nodes": nodes,
         }
 
@@ -270,23 +282,28 @@ def _constants(graph: Any) -> list[Any]:
     return [node.t("value") for node in nodes if node.hasAttribute("value") and node.kindOf("value") == "t"]
 
 
-def _executed(call: Callable[[], Any]) -> dict[str, int]:
-    """How many operators ran, by the device that their result is on, as torch's dispatcher saw them."""
+def _executed(call: Callable[[], Any]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many operators ran by the device that their result is on, and how many convolutions and matrix products by
+    the precision of their inputs, as torch's dispatcher saw them."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
-    seen: Counter[str] = Counter()
+    devices: Counter[str] = Counter()
+    arithmetic: Counter[str] = Counter()
 
     class Seen(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = func(*args, **(kwargs or {}))
-            seen.update({str(leaf.device) for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)})
+            devices.update({str(leaf.device) for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)})
+            if func.overloadpacket.__name__ in _DISPATCHED_HEAVY:
+                name = str(args[0].dtype).removeprefix("torch.")
+                arithmetic[_TYPES.get(name, name)] += 1
             return result
 
     with Seen():
         call()
-    return dict(seen)
+    return dict(devices), dict(arithmetic)
 
 
 def _tensor(array: Array) -> Any:

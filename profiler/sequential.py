@@ -4,7 +4,8 @@ Queries are trials that succeed with probability p. Against "p is at most q" sta
 p uniform over (q, 1): while the claim is true it is a nonnegative supermartingale, so the chance that it EVER reaches
 1/alpha is at most alpha, however often one looks (Ville's inequality; Robbins, Ann. Math. Statist. 41, 1970; Howard,
 Ramdas, McAuliffe, Sekhon, Ann. Statist. 49, 2021). Only one thing is asked of the trials: given all before it, each
-one's p obeys the claim. A p that drifts across q is beyond any such statement.
+one's p obeys the claim. A p that drifts across q is beyond any such statement; trials that resemble their neighbours
+are given as the fractions that they are worth (`profiler.dependence`).
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ STEPS = 60
 """Halvings of (0, 1): finer than a double can tell."""
 
 
-def evidence_above(successes: int, failures: int, share: float) -> float:
+def evidence_above(successes: float, failures: float, share: float) -> float:
     """Log of the mixture likelihood ratio against "p <= share"; log(1/alpha) refutes that at alpha."""
     return (
         _log_upper_integral(successes, failures, share)
@@ -28,13 +29,13 @@ def evidence_above(successes: int, failures: int, share: float) -> float:
     )
 
 
-def evidence_below(successes: int, failures: int, share: float) -> float:
+def evidence_below(successes: float, failures: float, share: float) -> float:
     """Log of the mixture likelihood ratio against "p >= share"."""
     return evidence_above(failures, successes, 1 - share)
 
 
 @lru_cache(maxsize=4096)
-def share_bounds(successes: int, failures: int, alpha: float) -> tuple[float, float]:
+def share_bounds(successes: float, failures: float, alpha: float) -> tuple[float, float]:
     """The ends of the confidence sequence: each is wrong at any time ever with a chance of at most `alpha`.
 
     The lower end is the largest q that `evidence_above` refutes. Below s / (n + 1) the evidence falls as q grows and
@@ -67,7 +68,7 @@ def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-def _lower(successes: int, failures: int, alpha: float) -> float:
+def _lower(successes: float, failures: float, alpha: float) -> float:
     if successes == 0:
         return 0.0
     wanted, low, high = -log(alpha), 0.0, successes / (successes + failures + 1)
@@ -77,7 +78,7 @@ def _lower(successes: int, failures: int, alpha: float) -> float:
     return low
 
 
-def _log_upper_integral(successes: int, failures: int, share: float) -> float:
+def _log_upper_integral(successes: float, failures: float, share: float) -> float:
     """log of the integral of p^s (1-p)^f over (share, 1)."""
     from scipy.special import betaincc, betaln
 
@@ -87,11 +88,11 @@ def _log_upper_integral(successes: int, failures: int, share: float) -> float:
     return _log_sum(successes, failures, share)
 
 
-def _log_sum(successes: int, failures: int, share: float) -> float:
+def _log_sum(successes: float, failures: float, share: float) -> float:
     """The same where the tail is too small for a double.
 
     It is a binomial sum, P(Bin(s + f + 1, q) <= s) times a beta function, whose terms shrink from k = s downwards; the
-    largest is q^s (1-q)^(f+1) / (f+1).
+    largest is q^s (1-q)^(f+1) / (f+1). Of counts that are no integers the sum's last term is the one above 0.
     """
     total, term, k = 1.0, 1.0, successes
     while k > 0 and term > 1e-17 * total:

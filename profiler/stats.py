@@ -1,7 +1,8 @@
 """What a list of latencies says, and how surely. Knows nothing about how they were measured.
 
-Verdicts and median intervals hold however often one looks at a growing sample. All statements assume that queries are
-independent draws. Slow drifts (heat, other programs) break that, which is why the session watches for them.
+Verdicts and median intervals hold however often one looks at a growing sample. Verdicts count queries that resemble
+their neighbours for less (`profiler.dependence`); all other statements assume independent draws. Slow drifts (heat,
+other programs) break even the first, which is why the session watches for them.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from enum import StrEnum
 from math import ceil, isfinite, log
 from statistics import fmean, median
 
+from profiler.dependence import inflation
 from profiler.errors import BadSamples
 from profiler.sequential import evidence_above, evidence_below, quantile_ranks, share_bounds
 
@@ -28,7 +30,8 @@ class Verdict:
 
     `within_low` and `within_high` are the ends of a confidence sequence of the true share within the limit: each is
     wrong at any look ever with a chance of at most 1 - `confidence`. PASS needs the lower end at `quantile` or above,
-    and MLPerf's least number of queries; FAIL is the upper end below `quantile`.
+    and MLPerf's least number of queries; FAIL is the upper end below `quantile`. Slow queries that come in clusters
+    are worth fewer: `independent` is how many the `queries` counted for.
     """
 
     outcome: Outcome
@@ -39,6 +42,7 @@ class Verdict:
     over: int
     within_low: float
     within_high: float
+    independent: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def verdict(
 ) -> Verdict:
     """PASS, FAIL or UNDECIDED, valid under any number of looks: each of the two is false with 1 - `confidence` at most.
 
-    Both are mixture likelihood ratios (`profiler.sequential`). A PASS must besides satisfy the early-stopping rule of
+    Both are mixture likelihood ratios (`profiler.sequential`) of as many queries as the latencies, given in the order
+    they were measured, are worth (`profiler.dependence`). A PASS must besides satisfy the early-stopping rule of
     MLPerf LoadGen (loadgen/early_stopping.cc, single stream), so that each is one of MLPerf's as well: with none over
     the limit 64 queries at p90 and 99 %, 130 at p95, 662 at p99. Raises BadSamples for an empty list or numbers that
     are no latencies.
@@ -78,9 +83,11 @@ def verdict(
         )
     queries = len(latencies_ms)
     over = sum(latency > limit_ms for latency in latencies_ms)
-    outcome = decision(queries - over, over, quantile, confidence)
-    low, high = share_bounds(queries - over, over, 1 - confidence)
-    return Verdict(outcome, limit_ms, quantile, confidence, queries, over, low, high)
+    each = 1 / inflation(latencies_ms, limit_ms, quantile)
+    within = (queries - over) * each
+    outcome = decision(within, over * each, quantile, confidence)
+    low, high = share_bounds(within, over * each, 1 - confidence)
+    return Verdict(outcome, limit_ms, quantile, confidence, queries, over, low, high, queries * each)
 
 
 def verdict_beside_load(
@@ -101,8 +108,8 @@ def verdict_beside_load(
     return replace(found, outcome=Outcome.UNDECIDED)
 
 
-def decision(within: int, over: int, quantile: float, confidence: float) -> Outcome:
-    """The outcome from the counts alone."""
+def decision(within: float, over: float, quantile: float, confidence: float) -> Outcome:
+    """The outcome from the counts of independent queries alone; dependent ones count for fractions."""
     wanted = -log(1 - confidence)
     if evidence_below(within, over, quantile) >= wanted:
         return Outcome.FAIL
@@ -182,7 +189,7 @@ def _refuse_bad(latencies_ms: Sequence[float]) -> None:
         )
 
 
-def _share_at_least_once(within: int, over: int, confidence: float) -> float:
+def _share_at_least_once(within: float, over: float, confidence: float) -> float:
     """Lower Clopper-Pearson bound (Biometrika 26, 1934) for one look, by the beta quantile."""
     from scipy.special import betaincinv
 

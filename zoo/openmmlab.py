@@ -21,6 +21,7 @@ from typing import Any
 TOOLBOXES = ("mmpretrain", "mmdet", "mmseg", "mmpose")
 
 _prepared = False
+_prepared_conversion = False
 
 
 class ToolboxMissing(Exception):
@@ -88,6 +89,39 @@ def prepare_conversion() -> None:
     if not hasattr(symbolic_opset9, "_cast_Long"):
         int64 = 7  # onnx.TensorProto.INT64
         symbolic_opset9._cast_Long = lambda g, value, _blocking: g.op("Cast", value, to_i=int64)
+    global _prepared_conversion
+    if not _prepared_conversion:
+        _attention_of_inference()
+        _prepared_conversion = True
+
+
+def _attention_of_inference() -> None:
+    """MMDeploy 1.3.1 rewrites attention with a dropout in training mode, which OpenVINO refuses, and divides by a
+    `scale` that torch multiplies with. Can go when it writes neither.
+    """
+    import torch
+    from mmdeploy.core import FUNCTION_REWRITER
+    from mmdeploy.pytorch.functions.multi_head_attention_forward import scaled_dot_product_attention__default
+
+    def attention(
+        query: Any,
+        key: Any,
+        value: Any,
+        attn_mask: Any = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+    ) -> Any:
+        weights = query @ key.transpose(-2, -1) * (query.size(-1) ** -0.5 if scale is None else scale)
+        if is_causal:
+            attn_mask = torch.ones(weights.shape[-2:], dtype=torch.bool).tril()
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            attn_mask = torch.zeros_like(attn_mask, dtype=weights.dtype).masked_fill(~attn_mask, float("-inf"))
+        return torch.softmax(weights if attn_mask is None else weights + attn_mask, dim=-1) @ value
+
+    # taken out, not only overruled: of two rewriters that fit, MMDeploy takes the older
+    FUNCTION_REWRITER._registry.remove_record(scaled_dot_product_attention__default)
+    FUNCTION_REWRITER.register_rewriter("torch.nn.functional.scaled_dot_product_attention")(attention)
 
 
 def _silence_known_warnings() -> None:

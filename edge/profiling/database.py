@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import Busy, EdgeError, StorageError
-from edge.profiling.row import Key, Row, now
+from edge.profiling.row import Row, now
 
 APPLICATION = 0x65646765  # "edge" in ASCII: tells our file from another program's
-SCHEMA = 1
+SCHEMA = 2
 BUSY_S = 30.0
 """How long one process waits for another's transaction; ours take milliseconds, an import seconds."""
 
@@ -32,13 +32,15 @@ TABLES = """
 CREATE TABLE machines (key TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE runs (id TEXT PRIMARY KEY, arguments TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT);
 CREATE TABLE results (
-    id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, key TEXT NOT NULL, slot TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, slot TEXT NOT NULL,
     hardware TEXT NOT NULL REFERENCES machines (key), engine TEXT NOT NULL, precision TEXT NOT NULL, task TEXT,
     model TEXT NOT NULL, title TEXT NOT NULL, run TEXT NOT NULL, measured_s REAL NOT NULL, imported INTEGER NOT NULL,
     document TEXT NOT NULL, profile BLOB);
-CREATE INDEX results_by_key ON results (key);
 CREATE INDEX results_by_slot ON results (slot, measured_s, id);
 """
+
+UPGRADES = {1: "DROP INDEX results_by_key; ALTER TABLE results DROP COLUMN key"}
+"""By the schema they start from: 1 kept a copy of each row's key that nothing looked for."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Database:
         profile = document.pop("profile")
         key, subject = row.key, row.subject
         values = (
-            _identity(row), _key_text(key), json.dumps(row.slot), key.hardware, key.engine, key.precision,
+            _identity(row), json.dumps(row.slot), key.hardware, key.engine, key.precision,
             subject.task, subject.model, subject.title, row.run, row.measured_s, imported, _canonical(document),
             zlib.compress(_canonical(profile).encode()) if profile is not None else None,
         )  # fmt: skip
@@ -161,7 +163,7 @@ class Database:
                 raise ValueError(f"the machine {key.hardware} of a row is unknown: add_machine() comes first")
             marks = ", ".join("?" * len(values))
             done = self._connection.execute(
-                "INSERT INTO results (identity, key, slot, hardware, engine, precision, task, model, title, run,"
+                "INSERT INTO results (identity, slot, hardware, engine, precision, task, model, title, run,"
                 f" measured_s, imported, document, profile) VALUES ({marks}) ON CONFLICT (identity) DO NOTHING",
                 values,
             )
@@ -185,22 +187,6 @@ class Database:
         with _explained(self.path):
             found = self._connection.execute(f"SELECT DISTINCT hardware FROM results WHERE {conditions}", values)
             return sorted(key for (key,) in found)
-
-    def fresh(self, key: Key) -> Row | None:
-        """The newest row measured here of exactly this artefact, machine, engine, version, precision, threads and mode.
-
-        An imported row is never fresh, not even one of a machine with the same key: another board of the same kind
-        may be hotter or busier. None also where no artefact could be made, since then nothing tells one from another.
-        """
-        if not key.artefact_sha256:
-            return None
-        with _explained(self.path):
-            found = self._connection.execute(
-                "SELECT id, document, profile FROM results WHERE key = ? AND NOT imported"
-                " ORDER BY measured_s DESC, id DESC LIMIT 1",
-                (_key_text(key),),
-            ).fetchone()
-        return self._row(*found) if found is not None else None
 
     def begin_run(self, arguments: Mapping[str, Any]) -> str:
         """A new sweep with these arguments, under the id that its rows carry."""
@@ -240,14 +226,15 @@ class Database:
 def _prepare(path: Path, connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.create_function("fits", 2, fnmatch.fnmatchcase, deterministic=True)
-    if _version(path, connection) == 0:
+    if _version(path, connection) != SCHEMA:
         connection.execute("BEGIN IMMEDIATE")
         # another process may have made the tables while this one waited
-        if _version(path, connection) == 0:
-            for statement in TABLES.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        version = _version(path, connection)
+        made = TABLES if version == 0 else ";".join(UPGRADES[number] for number in range(version, SCHEMA))
+        for statement in made.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
         connection.execute("COMMIT")
     _read_while_written(path, connection)
 
@@ -337,10 +324,6 @@ def _identity(row: Row) -> str:
     samples = row.profile.samples_ms if row.profile is not None else None
     parts = [asdict(row.key), row.slot, row.state, row.measured_s, row.run, samples]
     return hashlib.sha256(_canonical(parts).encode()).hexdigest()
-
-
-def _key_text(key: Key) -> str:
-    return _canonical(asdict(key))
 
 
 def _canonical(value: Any) -> str:

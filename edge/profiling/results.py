@@ -51,6 +51,7 @@ def subject(card: ModelCard, counts: Counted | None, data: str = "") -> Subject:
         quality_source=card.quality_source,
         published_ms=card.published_ms,
         published_on=card.published_on,
+        published_at=card.published_at,
         data=data,
     )
 

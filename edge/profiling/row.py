@@ -41,7 +41,7 @@ class Subject:
     """What was timed, and what others say of it; nothing quoted or published is evidence about this machine.
 
     `model` is the name in the metafile, or of the file; `flops` counts multiply-accumulates; `work` holds the features
-    that a forecast starts from; `published_on` says what `published_ms` was measured on.
+    that a forecast starts from; `published_ms` was measured on what `published_on` says, at the input `published_at`.
     """
 
     title: str
@@ -58,6 +58,7 @@ class Subject:
     quality_source: str = ""
     published_ms: float | None = None
     published_on: str = ""
+    published_at: str = ""
     data: str = ""  # a job's data, which gave it its classes and its picture; empty for the zoo's own
 
 

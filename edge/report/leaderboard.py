@@ -231,6 +231,7 @@ def _csv_line(row: Row) -> dict[str, Any]:
         "peak_rss_mb": profile and profile.peak_rss_mb,
         "quoted_quality": what.quoted_quality, "quality_source": what.quality_source,
         "published_ms": what.published_ms, "published_on": what.published_on,
+        "published_at": what.published_at,
         "parity_holds": row.parity_holds, "parity": json.dumps(row.parity, sort_keys=True),
         "stable": profile and profile.stable, "disturbed": profile and row.disturbed,
         "reason": words.printable(row.reason),

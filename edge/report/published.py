@@ -60,7 +60,8 @@ def static_comparison(rows: Iterable[Row], limits_fps: Sequence[float] = LIMITS_
     """A choice by published speeds held against one by the speeds measured here, per task, machine and form.
 
     Only models with a published speed, a quoted quality and a measured speed take part, and only those that were
-    published on the same thing and timed in the same scope. Each choice takes the best quoted quality among the models
+    published on the same hardware and timed in the same scope; the inputs that were published differ, as they do for
+    whoever chooses by such figures. Each choice takes the best quoted quality among the models
     that hold the limit by its own figures, the faster one if two are equal.
     """
     known = [

@@ -47,6 +47,7 @@ def count(toolbox: str, model: Fragment, width: int, height: int) -> Counted:
     for path in TRAINING_ONLY:
         _drop(network, path)
     network.eval()
+    _as_deployed(network)
     if toolbox == "mmpose":
         network.forward = network._forward  # its `forward` insists on data samples, `_forward` takes the image alone
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -158,6 +159,16 @@ def build(model: Fragment) -> Any:
     from mmengine.registry import MODELS
 
     return MODELS.build(ConfigDict(copy.deepcopy(model)))
+
+
+def _as_deployed(network: Any) -> None:
+    """The form that is exported: RepVGG, MobileOne and LeViT merge the branches that only training needs.
+
+    MMDeploy does it on the same condition (mmdeploy/apis/utils, `build_task_processor(...).build_pytorch_model`).
+    """
+    merge = getattr(network.backbone, "switch_to_deploy", None)
+    if merge is not None:
+        merge()
 
 
 def _drop(network: Any, path: str) -> None:

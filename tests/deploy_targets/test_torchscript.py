@@ -112,6 +112,35 @@ def test_a_file_opens_only_in_its_own_precision(tmp_path: Path) -> None:
     assert str(caught.value) == f"{half} was converted to bf16 and cannot run in fp32"
 
 
+@needs_bf16
+def test_the_arithmetic_of_bfloat16_is_proven_by_what_ran(tmp_path: Path) -> None:
+    half = ENGINE.convert(exported(tmp_path), tmp_path / "half", precision=BF16)
+    placement = ENGINE.open(half, threads=1, precision=BF16).placement()
+    assert placement["precision"] == BF16
+    assert placement["arithmetic"] == {"bf16": 3}
+
+
+def test_a_file_whose_arithmetic_is_another_is_refused(tmp_path: Path) -> None:
+    class Half(Tiny):
+        def forward(self, picture: Any) -> Any:
+            return tuple(part.float() for part in super().forward(picture.to(torch.bfloat16)))
+
+    path = tmp_path / "model.pt"
+    write_named(traced(Half().to(torch.bfloat16)), NAMES, SHAPE, path)
+    with pytest.raises(PlacementRefused, match="asked for fp32, TorchScript executed of the convolutions"):
+        ENGINE.open(path, threads=1).placement()
+
+
+def test_a_package_of_a_precision_that_this_processor_lacks_is_refused(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "this processor has no bfloat16 instructions (AVX512-BF16, AMX) that torch knows of"
+    monkeypatch.setattr("deploy_targets.torchscript._precisions", lambda: ((FP32,), {BF16: reason}))
+    with pytest.raises(PlacementRefused) as caught:
+        ENGINE.open(model, threads=1, precision=BF16)
+    assert str(caught.value) == f"TorchScript executes no bf16 here: {reason}"
+
+
 @pytest.mark.parametrize("precision", ["int8", "fp4"])
 def test_other_precisions_are_refused_with_the_reason(tmp_path: Path, precision: str) -> None:
     with pytest.raises(ConversionFailed) as caught:
@@ -147,6 +176,7 @@ def test_an_export_that_does_not_run_is_refused(tmp_path: Path) -> None:
 def test_placement_counts_the_operators_that_ran(model: Path, threads: int) -> None:
     placement = ENGINE.open(model, threads=threads).placement()
     assert placement.pop("nodes")["cpu"] >= 5
+    assert placement.pop("arithmetic") == {"fp32": 3}
     assert placement == {
         "engine": "torchscript",
         "version": torch.__version__,
@@ -158,7 +188,7 @@ def test_placement_counts_the_operators_that_ran(model: Path, threads: int) -> N
 
 def test_an_operator_on_another_device_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = ENGINE.open(model, threads=1)
-    monkeypatch.setattr("deploy_targets.torchscript._executed", lambda _call: {"cpu": 4, "cuda:0": 1})
+    monkeypatch.setattr("deploy_targets.torchscript._executed", lambda _call: ({"cpu": 4, "cuda:0": 1}, {}))
     with pytest.raises(PlacementRefused) as caught:
         session.placement()
     assert str(caught.value) == "asked for cpu, torch has tensors of the model on cuda:0"

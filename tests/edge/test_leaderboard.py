@@ -214,9 +214,8 @@ def test_support_counts_models_and_says_why_not() -> None:
 
 
 def published(title: str, published_ms: float, milliseconds: float, quality: float, **changes: Any) -> Row:
-    return row(
-        title, milliseconds, published_ms=published_ms, published_on="V100 FP32", quoted_quality=quality, **changes
-    )
+    given = {"published_on": "V100 FP32", **changes}
+    return row(title, milliseconds, published_ms=published_ms, quoted_quality=quality, **given)
 
 
 def test_a_choice_by_published_speed_is_held_against_this_machine() -> None:
@@ -251,11 +250,13 @@ def test_a_slower_publisher_finds_nothing_or_something_poorer() -> None:
 
 def test_only_what_was_published_alike_is_compared() -> None:
     rows = [
-        published("a 1x1", 10.0, 10.0, 50.0),
+        published("a 1x1", 10.0, 10.0, 50.0, published_at="1x1"),
+        published("at another input 1x1", 10.0, 10.0, 50.0, published_at="2x2"),
+        published("on another card 1x1", 10.0, 10.0, 50.0, published_on="T4 FP32"),
         published("b 1x1", 10.0, 10.0, 50.0, quality_source="CIFAR10"),
         published("c 1x1", 10.0, 10.0, 50.0, parity_holds=False),
     ]
-    assert [one.models for one in static_comparison(rows) if one.form == ANY_FORM] == [1, 1]
+    assert [one.models for one in static_comparison(rows) if one.form == ANY_FORM] == [2, 1, 1]
     assert static_comparison([row()]) == []
     assert comparison_text([]) == "No model has both a published and a measured speed yet.\n"
 

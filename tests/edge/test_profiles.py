@@ -171,40 +171,10 @@ def test_two_files_of_one_name_do_not_replace_each_other(database: Database) -> 
     assert len(database.rows(Filter(newest=True))) == 2
 
 
-def test_fresh_takes_the_newest_row_of_exactly_the_key(database: Database) -> None:
-    again = row(measured_at="2026-11-03T10:00:00+00:00", run="run-2")
-    database.add(again)
-    database.add(row())
-    assert database.fresh(row().key) == again
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"artefact_sha256": "00"},
-        {"hardware": OTHER["key"]},
-        {"engine": "ncnn"},
-        {"engine_version": "1.31.2"},
-        {"precision": "bf16"},
-        {"threads": 2},
-        {"power_mode": "15W"},
-    ],
-)
-def test_a_row_that_differs_in_one_part_of_the_key_is_not_fresh(database: Database, changes: dict[str, Any]) -> None:
-    database.add(row(**changes))
-    assert database.fresh(row().key) is None
-
-
-def test_an_imported_row_is_never_fresh(database: Database) -> None:
+def test_an_imported_row_is_not_among_those_measured_here(database: Database) -> None:
     database.add(row(), imported=True)
     assert len(database.rows()) == 1
-    assert database.fresh(row().key) is None
-
-
-def test_what_has_no_artefact_is_never_fresh(database: Database) -> None:
-    failed = row(artefact_sha256="", state="failed", reason="the converter refused", profile=None)
-    database.add(failed)
-    assert database.fresh(failed.key) is None
+    assert database.rows(Filter(imported=False)) == []
 
 
 def test_a_run_is_found_again_by_its_arguments_until_it_is_finished(database: Database) -> None:
@@ -297,8 +267,21 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "profiles.db"
     with Database.open(path) as database:
         database._connection.execute("PRAGMA user_version = 9")
-    with pytest.raises(StorageError, match="newer edge: its schema is 9, this edge knows 1"), Database.open(path):
+    with pytest.raises(StorageError, match="newer edge: its schema is 9, this edge knows 2"), Database.open(path):
         pass
+
+
+def test_a_file_of_an_older_edge_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.db"
+    with Database.open(path) as database:
+        database.add_machine(MACHINE)
+        database.add(row())
+        database._connection.execute("ALTER TABLE results ADD COLUMN key TEXT NOT NULL DEFAULT 'old'")
+        database._connection.execute("CREATE INDEX results_by_key ON results (key)")
+        database._connection.execute("PRAGMA user_version = 1")
+    with Database.open(path) as database:
+        database.add(row("rtmdet_tiny"))
+        assert [kept.subject.model for kept in database.rows()] == [row().subject.model, "rtmdet_tiny"]
 
 
 def test_a_full_disk_is_told_and_earlier_rows_stay(database: Database) -> None:
@@ -373,7 +356,7 @@ def test_importing_twice_changes_nothing(exported: Path, empty: Database, databa
     import_(empty, exported)
     assert import_(empty, exported) == Imported(new=0, known=3, machines=2)
     assert import_(database, exported).new == 0
-    assert database.fresh(row().key) == row()
+    assert row() in database.rows(Filter(imported=False))
 
 
 def test_an_export_may_be_a_part(database: Database, exported: Path, empty: Database, tmp_path: Path) -> None:

@@ -19,8 +19,19 @@ def test_a_clean_pass_needs_as_many_queries_as_mlperf_says(quantile: float, need
 
 
 def test_two_misses_need_107_queries() -> None:
-    assert verdict([1.0] * 104 + [9.0] * 2, 2.0).outcome is Outcome.UNDECIDED
-    assert verdict([1.0] * 105 + [9.0] * 2, 2.0).outcome is Outcome.PASS
+    apart = [*[1.0] * 20, 9.0, *[1.0] * 50, 9.0]
+    assert verdict([*apart, *[1.0] * 34], 2.0).outcome is Outcome.UNDECIDED
+    assert verdict([*apart, *[1.0] * 35], 2.0).outcome is Outcome.PASS
+
+
+def test_misses_in_a_row_are_no_witnesses_of_their_own() -> None:
+    together = verdict([*[1.0] * 120, *[9.0] * 8, *[1.0] * 192], 2.0)
+    apart = verdict(([1.0] * 39 + [9.0]) * 8, 2.0)
+    assert (together.queries, together.over) == (apart.queries, apart.over) == (320, 8)
+    assert apart.outcome is Outcome.PASS
+    assert together.outcome is Outcome.UNDECIDED
+    assert apart.independent == 320
+    assert together.independent < 80
 
 
 def test_three_misses_of_three_are_a_fail_at_99_percent_and_one_of_one_is_not() -> None:
@@ -42,10 +53,11 @@ def test_the_outcome_agrees_with_the_ends_of_the_confidence_sequence(within: int
 
 def test_a_fail_on_loaded_windows_alone_is_undecided_and_a_pass_stands() -> None:
     quick, slow = [1.0] * 64, [9.0] * 64
-    assert verdict(quick + slow, 2.0).outcome is Outcome.FAIL
-    assert _beside(quick + slow, quick) is Outcome.UNDECIDED
-    assert _beside(quick + slow, []) is Outcome.UNDECIDED
-    assert _beside(quick + slow, slow) is Outcome.FAIL
+    both = [1.0, 9.0] * 64
+    assert verdict(both, 2.0).outcome is Outcome.FAIL
+    assert _beside(both, quick) is Outcome.UNDECIDED
+    assert _beside(both, []) is Outcome.UNDECIDED
+    assert _beside(both, slow) is Outcome.FAIL
     assert _beside(quick, []) is Outcome.PASS
     assert verdict_beside_load([], [], 2.0) is None
 

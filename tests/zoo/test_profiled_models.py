@@ -1,5 +1,6 @@
 """The models whose speed can be measured: their list, the look-up by name and family, and published speeds."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -59,7 +60,8 @@ def test_every_shortlisted_model_is_profiled_too() -> None:
 def test_twelve_listed_detectors_and_more_have_a_published_speed() -> None:
     speeds = [card for card in profiled("detection") if card.published_ms is not None]
     assert len(speeds) >= 12
-    assert all("V100, PyTorch, FP32, batch 1, " in card.published_on for card in speeds)
+    assert {card.published_on for card in speeds} == {"V100, PyTorch, FP32, batch 1"}
+    assert all(re.fullmatch(r"\d+x\d+", card.published_at) for card in speeds)
 
 
 def test_titles_leave_out_the_words_about_training() -> None:
@@ -148,13 +150,13 @@ def test_names_and_family_together_give_each_card_once() -> None:
 def test_a_published_speed_is_read_with_its_circumstances() -> None:
     found = published({"Name": "a", "Metadata": {KEY: [AT_800]}})
     assert found is not None
-    assert (found.ms, found.on) == (50.76, "V100, PyTorch, FP32, batch 1, 800x1333")
+    assert (found.ms, found.on, found.resolution) == (50.76, "V100, PyTorch, FP32, batch 1", "800x1333")
 
 
 def test_a_published_speed_beside_the_metadata_is_read_too() -> None:
     found = published({"Name": "a", "Metadata": {}, KEY: [V100]})
     assert found is not None
-    assert found.on == "V100, PyTorch, FP32, batch 1"
+    assert (found.on, found.resolution) == ("V100, PyTorch, FP32, batch 1", "")
 
 
 def test_of_several_published_speeds_the_usual_circumstances_win() -> None:

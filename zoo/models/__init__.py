@@ -51,7 +51,7 @@ class ModelCard:
 
     `quoted_quality` is the figure of the paper's benchmark named in `quality_source`, in percent: good for ordering
     models of one task, nothing else. `published_ms` is the time per image that the metafile publishes and
-    `published_on` the hardware, software and input it is about, which are never this machine's.
+    `published_on` the hardware and software it is about, which are never this machine's, `published_at` the input.
     """
 
     name: str
@@ -66,6 +66,7 @@ class ModelCard:
     family: str = ""  # the metafile's "In Collection"
     published_ms: float | None = None
     published_on: str = ""
+    published_at: str = ""
 
     @property
     def stem(self) -> str:
@@ -158,6 +159,7 @@ def _card(task: str, model: Mapping[str, Any], size: tuple[int, int], quality: f
         family=model["In Collection"],
         published_ms=speed.ms if speed else None,
         published_on=speed.on if speed else "",
+        published_at=speed.resolution if speed else "",
     )
 
 

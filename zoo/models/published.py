@@ -21,10 +21,12 @@ _USUAL: dict[str, Any] = {"hardware": "V100", "mode": "FP32", "backend": "PyTorc
 
 @dataclass(frozen=True)
 class Published:
-    """`on` says in words with what it was measured: hardware, backend, mode, batch, resolution in the file's order."""
+    """`on` says in words with what it was measured: hardware, backend, mode, batch. `resolution` is the input's, its
+    sides in the file's order, empty where it is not stated."""
 
     ms: float
     on: str
+    resolution: str
 
 
 def published(entry: Mapping[str, Any]) -> Published | None:
@@ -46,13 +48,12 @@ def published(entry: Mapping[str, Any]) -> Published | None:
                 "Known is a list of records with a number under 'value'.",
             )
     best = max(figures, key=lambda figure: sum(figure.get(key) == value for key, value in _USUAL.items()))
-    return Published(float(best["value"]), _words(best))
+    resolution = "x".join(re.findall(r"\d+", str(best.get("resolution", ""))))
+    return Published(float(best["value"]), _words(best), resolution)
 
 
 def _words(figure: Mapping[str, Any]) -> str:
     words = [str(figure[key]) for key in ("hardware", "backend", "mode") if key in figure]
     if "batch size" in figure:
         words.append(f"batch {figure['batch size']}")
-    if "resolution" in figure:
-        words.append("x".join(re.findall(r"\d+", str(figure["resolution"]))))
     return ", ".join(words)
