@@ -63,8 +63,9 @@ def theirs(engine: str, model: Path, shape: list[int], seconds: float) -> float:
         command = [sys.executable, "-c", ORT_LOOP, str(model), json.dumps(shape), str(seconds)]
         return float(_answer(command))
     tool = Path(sys.executable).with_name("benchmark_app")
-    options = "-d CPU -api sync -hint none -nstreams 1 -nthreads 1 -infer_precision f32".split()
-    command = [sys.executable, str(tool), "-m", str(model), "-t", str(round(seconds)), *options]
+    options = {"-d": "CPU", "-api": "sync", "-hint": "none", "-nstreams": "1", "-nthreads": "1"}
+    options |= {"-infer_precision": "f32", "-m": str(model), "-t": str(round(seconds))}
+    command = [sys.executable, str(tool), *(word for option in options.items() for word in option)]
     told = _answer(command)
     found = re.search(r"Median:\s+([0-9.]+) ms", told)
     if found is None:

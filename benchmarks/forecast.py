@@ -168,20 +168,17 @@ def selections(rows: Sequence[Row]) -> Iterator[Selection]:
             limit = times[int(quantile * (len(times) - 1))]
             best = chosen(ordered, limit, {r.option.key: None for r in ordered})
             plain = next(i for i, r in enumerate(ordered, 1) if r.seen.median_ms <= limit)
-            yield Selection(
-                group, limit, len(here), plain, best, search(here, limit, ()), search(here, limit, others)
-            )
+            yield Selection(group, limit, len(here), plain, best, search(here, limit, ()), search(here, limit, others))
 
 
 def told(found: Sequence[Selection]) -> str:
     """The table in one line per search."""
     lines = []
     for name, searches in (("cold", [s.cold for s in found]), ("warm", [s.warm for s in found])):
-        spent, same = sum(count for count, _ in searches), sum(s.best == c for s, (_, c) in zip(found, searches, strict=True))
-        lines.append(
-            f"{name}: {spent} measured instead of {sum(s.networks for s in found)}, "
-            f"{sum(s.networks for s in found) / spent:.1f} times fewer; {same} of {len(found)} choices the same"
-        )
+        spent, every = sum(count for count, _ in searches), sum(s.networks for s in found)
+        same = sum(s.best == choice for s, (_, choice) in zip(found, searches, strict=True))
+        fewer = f"{name}: {spent} measured instead of {every}, {every / spent:.1f} times fewer"
+        lines.append(f"{fewer}; {same} of {len(found)} choices the same")
     return "\n".join(lines)
 
 

@@ -3,8 +3,8 @@
     python benchmarks/repeatability.py [--models 8]
 
 Every form of a model is measured as `edge profile` does it, once for all models, then once more. A row is right if
-its medians lie within 3 %, or if it says that it was disturbed or unstable; the winner of a model is right if it is the same, or
-if both are called a tie (less than 3 % apart).
+its medians lie within 3 %, or if it says that it was disturbed or unstable; the winner of a model is right if it is
+the same, or if both are called a tie (less than 3 % apart).
 """
 
 from __future__ import annotations

@@ -143,8 +143,8 @@ def _quantized(model: Any, calibration: Sequence[Array], log: Path) -> Any:
         import nncf
 
         for handler in logging.getLogger("nncf").handlers:  # made at the first import, around that day's stdout
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(chatter)
+            if type(handler) is logging.StreamHandler:  # not those of subclasses, which know where they write
+                handler.stream = chatter  # not setStream, which flushes the one before, closed by now
         _widen_biases(model)
         return nncf.quantize(
             model,

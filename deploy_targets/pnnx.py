@@ -31,19 +31,49 @@ def prepared(head: Path) -> Any:
     """The ONNX model as pnnx gets it right, every shape of input and outputs known."""
     import onnx
 
-    try:
-        model = onnx.shape_inference.infer_shapes(onnx.load(str(head)), data_prop=True)
-    except onnx.shape_inference.InferenceError as error:
-        raise _refused(f"the shapes inside the ONNX file contradict each other: {error}", "Export it again.") from error
+    model = _inferred(onnx.load(str(head)))
+    if _open_shapes(model.graph):
+        model = _inferred(_folded(model))
+    if names := _open_shapes(model.graph):
+        raise _refused(f"ncnn needs fixed shapes, that of {names[0]!r} is open", "Take another engine or model.")
     _sums_as_means(model.graph)
     _products_with_bias(model.graph)
-    for value in (*model.graph.input, *model.graph.output):
-        if not dims(value) or 0 in dims(value):
-            raise _refused(f"ncnn needs fixed shapes, that of {value.name!r} is open", "Take another engine or model.")
     if len(model.graph.input) != 1:
         count = len(model.graph.input)
         raise _refused(f"the network has {count} inputs, one image is what can be given", "Export it with one input.")
     return model
+
+
+def _inferred(model: Any) -> Any:
+    import onnx
+
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except onnx.shape_inference.InferenceError as error:
+        raise _refused(f"the shapes inside the ONNX file contradict each other: {error}", "Export it again.") from error
+
+
+def _open_shapes(graph: Any) -> list[str]:
+    """Inputs and outputs whose shapes are not known to the last number."""
+    return [value.name for value in (*graph.input, *graph.output) if not dims(value) or 0 in dims(value)]
+
+
+def _folded(model: Any) -> Any:
+    """With the arithmetic on shapes computed, such as the paddings of EfficientNet, which depend on the input's size.
+
+    Only where nothing else helps: of a graph with all its constants folded pnnx no longer recognises some patterns.
+    """
+    from onnxscript import ir, optimizer
+
+    made = ir.from_proto(model)
+    # without the flag it leaves constants of a computed size alone, because they may be large
+    optimizer.fold_constants(made, onnx_shape_inference=True, should_fold=_fills_a_shape)
+    optimizer.remove_unused_nodes(made)
+    return ir.to_proto(made)
+
+
+def _fills_a_shape(node: Any) -> bool | None:
+    return True if node.op_type == "ConstantOfShape" else None
 
 
 def _sums_as_means(graph: Any) -> None:

@@ -1,10 +1,10 @@
 """How many independent queries a row of them is worth. Knows nothing about limits being met, only about resemblance.
 
 Slow queries come in clusters: a cache that others filled, a clock that fell, a hypervisor that ran somebody else. Ten
-late images in a row are not ten witnesses. The variance of a share of n such queries is that of n / t independent ones,
-with t = 1 + 2 (r1 + r2 + ...) of their autocorrelations, summed as Geyer's initial positive sequence does (Statist. Sci.
-7, 1992, 3.3): in pairs, up to the first pair that is not positive. Of a short row t is found too small, so what is built
-on it holds about, not exactly (benchmarks/verdicts.py says how well).
+late images in a row are not ten witnesses. The variance of a share of n such queries is that of n / t independent
+ones, with t = 1 + 2 (r1 + r2 + ...) of their autocorrelations, summed as Geyer's initial positive sequence does
+(Statist. Sci. 7, 1992, 3.3): in pairs, up to the first pair that is not positive. Of a short row t is found too small,
+so what is built on it holds about, not exactly (benchmarks/verdicts.py says how well).
 """
 
 from __future__ import annotations

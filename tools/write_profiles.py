@@ -69,8 +69,8 @@ def page(rows: Sequence[Row], machines: dict[str, dict[str, Any]], pictures: Seq
         "## The fastest of each task",
         fastest(rows, machines),
         "## What a published speed is worth",
-        "The toolboxes publish times on data-centre GPUs for some detectors, each at the input it was trained for. Here "
-        "they stand beside the time on this machine at the input given.",
+        "The toolboxes publish times on data-centre GPUs for some detectors, each at the input it was trained for. "
+        "Here they stand beside the time on this machine, at the input given.",
         published.comparison_text(published.static_comparison(rows)).strip(),
         beside(latest),
     ]
@@ -104,7 +104,8 @@ def beside(latest: Sequence[Row]) -> str:
     for row in sorted(both, key=lambda row: row.subject.published_ms or 0):
         what = row.subject
         lines.append(
-            f"| {what.title} | {what.published_ms:g} ms at {what.published_at} | {leaderboard.markdown(what.published_on)} "
+            f"| {what.title} | {what.published_ms:g} ms at {what.published_at} "
+            f"| {leaderboard.markdown(what.published_on)} "
             f"| {words.milliseconds(row.median_ms())} | {row.key.engine} {row.key.precision} |"
         )
     return "\n".join(lines)

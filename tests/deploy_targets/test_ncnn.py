@@ -154,6 +154,25 @@ def test_open_shape_is_refused(tmp_path: Path) -> None:
         Ncnn().convert(source, tmp_path / "made")
 
 
+def test_padding_computed_from_shapes_is_no_open_shape(tmp_path: Path) -> None:
+    """As EfficientNet pads: by sums over the input's sides, none of which shape inference follows."""
+    nodes = [
+        node("ConstantOfShape", "rank", "zeros", value=helper.make_tensor("zero", TensorProto.INT64, [1], [0])),
+        node("Shape", "features", "sides"),
+        node("Sub", "sides wanted", "missing"),
+        node("Concat", "zeros missing", "pads", axis=0),
+        node("Pad", "features pads", "output", mode="constant"),
+    ]
+    constants = {"rank": np.int64([4]), "wanted": np.int64([1, 4, SHAPE[2] - 1, SHAPE[3] - 2])}
+    source = network(tmp_path / "model.onnx", nodes, {"output": (1, 4, 14, 21)}, **constants)
+    model = onnx.load(source)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    source.write_bytes(model.SerializeToString())
+    found = Ncnn().open(Ncnn().convert(source, tmp_path / "made"), threads=1).run(image())
+    assert found["output"].shape == (1, 4, 14, 21)
+    np.testing.assert_allclose(found["output"], ask(source, image())["output"], atol=1e-5)
+
+
 def test_file_that_is_not_onnx_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(bytes(range(256)))
     with pytest.raises(ConversionFailed, match="is not an ONNX file"):
