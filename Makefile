@@ -28,7 +28,12 @@ setup-dev:
 setup-llm-training:  ## Add what training the language model needs.
 	@$(PYTHON) tools/setup_environment.py dev llm-training
 
-bench: setup-dev  ## Long benchmarks, not part of CI.
+bench: setup-dev  ## Long benchmarks, not part of CI: an hour and a half on an idle machine.
+	$(PY) benchmarks/verdicts.py
+	$(PY) benchmarks/racing.py benchmarks/records/traces.jsonl.gz
+	$(PY) benchmarks/forecast.py benchmarks/records/profiles.jsonl.gz
+	$(PY) benchmarks/backends.py
+	$(PY) benchmarks/repeatability.py
 	$(PY) benchmarks/four_tasks.py
 
 dist: setup-dev  ## Build wheel and sdist into dist/.

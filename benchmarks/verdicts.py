@@ -4,7 +4,11 @@
 
 For each distribution of latencies the limit is placed so that the true share within it is just below, exactly at, or
 just above 0.90. A PASS is false at or below, a FAIL at or above; exactly at 0.90 both errors are counted, although
-only the FAIL would be wrong there. Beside it stands the rule used before: Clopper-Pearson bounds for one look.
+only the FAIL would be wrong there. Beside the rule that is used stand two others: "each" counts every query as one,
+whatever it resembles, and "one-look" is the Clopper-Pearson bound that holds for a single look.
+
+Below follow latencies whose neighbours resemble each other (the logarithms are AR(1) with the number given), which
+break the two others and bend the first.
 """
 
 from __future__ import annotations
@@ -14,22 +18,25 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from math import exp
+from math import exp, log
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from profiler.stats import Outcome, decision  # noqa: E402 - the project may not be installed
+from profiler.dependence import inflations  # noqa: E402 - the project may not be installed
+from profiler.sequential import SMALL  # noqa: E402
 
 QUANTILE, CONFIDENCE, WINDOW = 0.90, 0.99, 32
 SHARES = (0.895, 0.90, 0.905)
+RESEMBLANCES = (0.3, 0.5, 0.7, 0.9)
 BATCH = 1000
 """Runs simulated at once: 2048 queries of each take 16 MB."""
 
 Draw = Callable[[Any, tuple[int, int]], Any]
-Boundaries = tuple[Any, Any]
+Rule = Callable[[Any, float], Any]
+"""Latencies (runs, queries so far) and the limit -> 1 for PASS, -1 for FAIL, 0 for neither, per run."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +50,22 @@ class Rates:
 
 def main() -> int:
     """One line per distribution and share; exit status 1 if an error rate is above what is promised."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--queries", type=int, default=2048)
     options = parser.parse_args()
-    looks = tuple(range(WINDOW, options.queries + 1, WINDOW))
-    rules = {"now": boundaries(looks), "one-look": one_look(looks)}
     print(f"{options.runs} runs of {options.queries} queries, looked at every {WINDOW}")
     print(
-        f"{'latencies':>12} {'share':>6}   {'PASS':>7} {'FAIL':>7} {'queries':>8}   {'one-look PASS':>13} {'FAIL':>7}"
+        f"{'latencies':>12} {'share':>6}"
+        + "".join(f"   {f'{name} PASS':>13} {'FAIL':>7} {'queries':>8}" for name in RULES)
     )
     worst = 0.0
     for name, (draw, limit_at) in {**independent(), **dependent()}.items():
-        for share in SHARES:
-            found = simulate(draw, limit_at(share), rules, options.runs, int(share * 1000), options.queries)
-            now, old = found["now"], found["one-look"]
-            print(
-                f"{name:>12} {share:6.3f}   {now.passed:7.2%} {now.failed:7.2%} {now.queries:8.0f}"
-                f"   {old.passed:13.2%} {old.failed:7.2%}"
-            )
-            worst = max(worst, error_rate(now, share)) if name in independent() else worst
+        for share in SHARES if name in independent() else (QUANTILE,):
+            found = simulate(draw, limit_at(share), RULES, options.runs, int(share * 1000), options.queries)
+            cells = "".join(f"   {r.passed:13.2%} {r.failed:7.2%} {r.queries:8.0f}" for r in found.values())
+            print(f"{name:>12} {share:6.3f}{cells}", flush=True)
+            worst = max(worst, error_rate(found["used"], share)) if name in independent() else worst
     print(f"largest error rate of independent latencies: {worst:.2%} (promised: {1 - CONFIDENCE:.0%})")
     return 1 if worst > 1 - CONFIDENCE else 0
 
@@ -101,22 +104,25 @@ def independent() -> dict[str, tuple[Draw, Callable[[float], float]]]:
 
 
 def dependent() -> dict[str, tuple[Draw, Callable[[float], float]]]:
-    """What no verdict promises anything about: neighbours resemble each other (AR(1), 0.9), share 0.90 in the end."""
+    """Neighbours resemble each other; in the end the share is what it is."""
     from scipy.signal import lfilter
     from scipy.stats import norm
 
-    def drift(rng: Any, size: tuple[int, int]) -> Any:
-        import numpy as np
+    def drawn(alike: float) -> Draw:
+        def draw(rng: Any, size: tuple[int, int]) -> Any:
+            import numpy as np
 
-        noise = rng.normal(0, (1 - 0.9**2) ** 0.5, size)
-        noise[:, 0] /= (1 - 0.9**2) ** 0.5
-        return np.exp(2 + 0.1 * lfilter([1], [1, -0.9], noise, axis=1))
+            noise = rng.normal(0, (1 - alike**2) ** 0.5, size)
+            noise[:, 0] /= (1 - alike**2) ** 0.5
+            return np.exp(2 + 0.1 * lfilter([1], [1, -alike], noise, axis=1))
 
-    return {"(drifting)": (drift, lambda share: exp(2 + 0.1 * norm.ppf(share)))}
+        return draw
+
+    return {f"AR(1) {alike}": (drawn(alike), lambda share: exp(2 + 0.1 * norm.ppf(share))) for alike in RESEMBLANCES}
 
 
 def simulate(
-    draw: Draw, limit_ms: float, rules: dict[str, Boundaries], runs: int, seed: int, queries: int = 2048
+    draw: Draw, limit_ms: float, rules: dict[str, Rule], runs: int, seed: int, queries: int = 2048
 ) -> dict[str, Rates]:
     """What each rule says first in each run, looking after every window."""
     import numpy as np
@@ -124,53 +130,75 @@ def simulate(
     rng = np.random.default_rng(seed)
     totals = {name: np.zeros(3) for name in rules}
     for start in range(0, runs, BATCH):
-        count = min(BATCH, runs - start)
-        over = (draw(rng, (count, queries)) > limit_ms).reshape(count, -1, WINDOW).sum(axis=2).cumsum(axis=1)
-        for name, (pass_at, fail_at) in rules.items():
-            said = np.where(over <= pass_at, 1, np.where(over >= fail_at, -1, 0))
-            first = np.argmax(said != 0, axis=1)
-            outcome = said[np.arange(count), first]
-            looked = np.where(outcome != 0, (first + 1) * WINDOW, queries)
-            totals[name] += [(outcome == 1).sum(), (outcome == -1).sum(), looked.sum()]
+        latencies = draw(rng, (min(BATCH, runs - start), queries))
+        for name, rule in rules.items():
+            waiting = np.arange(len(latencies))
+            for look in range(WINDOW, queries + 1, WINDOW):
+                said = rule(latencies[waiting, :look], limit_ms)
+                totals[name] += [(said == 1).sum(), (said == -1).sum(), (said != 0).sum() * look]
+                waiting = waiting[said == 0]
+                if not len(waiting):
+                    break
+            totals[name][2] += len(waiting) * queries
     return {name: Rates(*(float(value) / runs for value in total)) for name, total in totals.items()}
 
 
-@cache
-def boundaries(looks: tuple[int, ...]) -> Boundaries:
-    """Most queries over the limit for a PASS and least for a FAIL at each look, by the rule as it is used."""
+def used(latencies_ms: Any, limit_ms: float) -> Any:
+    """profiler.stats.verdict, of many runs at once."""
+    return _decided(latencies_ms, limit_ms, inflations(latencies_ms, limit_ms, QUANTILE))
+
+
+def each(latencies_ms: Any, limit_ms: float) -> Any:
+    """The same with every query counted as one."""
+    return _decided(latencies_ms, limit_ms, 1.0)
+
+
+def one_look(latencies_ms: Any, limit_ms: float) -> Any:
+    """One-sided Clopper-Pearson bounds, LoadGen's one query more included."""
     import numpy as np
 
-    def said(n: int, over: int) -> Outcome:
-        return decision(n - over, over, QUANTILE, CONFIDENCE)
-
-    pass_at = [_most(n, lambda over, n=n: said(n, over) is Outcome.PASS) for n in looks]
-    below = [_most(n, lambda over, n=n: said(n, over) is not Outcome.FAIL) for n in looks]
-    return np.array(pass_at), np.array(below) + 1
+    pass_at, fail_at = _clopper_pearson(latencies_ms.shape[1])
+    over = (latencies_ms > limit_ms).sum(axis=1)
+    return np.where(over <= pass_at, 1, np.where(over >= fail_at, -1, 0))
 
 
-@cache
-def one_look(looks: tuple[int, ...]) -> Boundaries:
-    """The same for one-sided Clopper-Pearson bounds, LoadGen's one query more included."""
+RULES: dict[str, Rule] = {"used": used, "each": each, "one-look": one_look}
+
+
+def _decided(latencies_ms: Any, limit_ms: float, weight: Any) -> Any:
+    """profiler.stats.decision on arrays."""
     import numpy as np
     from scipy.special import betaincinv
 
-    pass_at, fail_at = [], []
-    for n in looks:
-        over = np.arange(n - 1)
-        low = 1 - betaincinv(over + 2, n - over - 1, CONFIDENCE)
-        high = 1 - np.where(over == 0, 0.0, betaincinv(np.maximum(over, 1), n - over + 1, 1 - CONFIDENCE))
-        pass_at.append(int((low >= QUANTILE).sum()) - 1)
-        fail_at.append(int((high >= QUANTILE).sum()))
-    return np.array(pass_at), np.array(fail_at)
+    over = (latencies_ms > limit_ms).sum(axis=1) / weight
+    within = (latencies_ms <= limit_ms).sum(axis=1) / weight
+    wanted = -log(1 - CONFIDENCE)
+    fails = _evidence_above(over, within, 1 - QUANTILE) >= wanted
+    at_least = betaincinv(np.maximum(within - 1, 1e-9), over + 2, 1 - CONFIDENCE)
+    passes = (_evidence_above(within, over, QUANTILE) >= wanted) & (at_least >= QUANTILE)
+    return np.where(fails, -1, np.where(passes, 1, 0))
 
 
-def _most(n: int, holds: Callable[[int], bool]) -> int:
-    """The largest count from 0 to n that holds, where all smaller ones do; -1 if none does."""
-    low, high = -1, n
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
+def _evidence_above(successes: Any, failures: Any, share: float) -> Any:
+    """profiler.sequential.evidence_above on arrays; where its tail is too small for a double there is none."""
+    import numpy as np
+    from scipy.special import betaincc, betaln
+
+    tail = np.maximum(betaincc(successes + 1, failures + 1, share), SMALL)
+    integral = betaln(successes + 1, failures + 1) + np.log(tail)
+    return integral - log(1 - share) - successes * log(share) - failures * log(1 - share)
+
+
+@cache
+def _clopper_pearson(n: int) -> tuple[int, int]:
+    """Most queries over the limit for a PASS, and least for a FAIL."""
+    import numpy as np
+    from scipy.special import betaincinv
+
+    over = np.arange(n - 1)
+    low = 1 - betaincinv(over + 2, n - over - 1, CONFIDENCE)
+    high = 1 - np.where(over == 0, 0.0, betaincinv(np.maximum(over, 1), n - over + 1, 1 - CONFIDENCE))
+    return int((low >= QUANTILE).sum()) - 1, int((high >= QUANTILE).sum())
 
 
 if __name__ == "__main__":

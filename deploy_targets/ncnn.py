@@ -273,7 +273,10 @@ def _layers(param: str) -> list[str]:
 
 def _refuse_unknown_layers(ncnn: Any, param: Path) -> None:
     """pnnx writes what it cannot translate as a layer that ncnn does not have."""
-    names = {line.split()[0] for line in _layers(param.read_text(encoding="utf-8"))}
+    try:
+        names = {line.split()[0] for line in _layers(param.read_text(encoding="utf-8"))}
+    except ValueError as error:
+        raise ConversionFailed(f"what pnnx wrote is no ncnn model: {error}") from error
     unknown = sorted(name for name in names if ncnn.layer_to_index(name) < 0)
     if unknown:
         failed = ConversionFailed(f"ncnn has no layers for these operators of the model: {', '.join(unknown)}")

@@ -63,13 +63,20 @@ def _folded(model: Any) -> Any:
 
     Only where nothing else helps: of a graph with all its constants folded pnnx no longer recognises some patterns.
     """
-    from onnxscript import ir, optimizer
-
-    made = ir.from_proto(model)
-    # without the flag it leaves constants of a computed size alone, because they may be large
-    optimizer.fold_constants(made, onnx_shape_inference=True, should_fold=_fills_a_shape)
-    optimizer.remove_unused_nodes(made)
-    return ir.to_proto(made)
+    try:
+        from onnxscript import ir, optimizer
+    except ImportError as error:
+        missing = EngineMissing("onnxscript, which folds constants for ncnn, is not installed")
+        missing.add_note("pip install onnxscript")
+        raise missing from error
+    try:
+        made = ir.from_proto(model)
+        # without the flag it leaves constants of a computed size alone, because they may be large
+        optimizer.fold_constants(made, onnx_shape_inference=True, should_fold=_fills_a_shape)
+        optimizer.remove_unused_nodes(made)
+        return ir.to_proto(made)
+    except Exception as error:  # onnxscript raises RuntimeError, onnx and numpy their own, without a common base
+        raise _refused(f"its arithmetic on shapes could not be folded: {error}", "Take another engine.") from error
 
 
 def _fills_a_shape(node: Any) -> bool | None:
@@ -156,7 +163,8 @@ def convert(program: Path, network: Any, scratch: Path, log: Path) -> Path:
 
 
 def _failed(words: str, log: Path) -> ConversionFailed:
-    return _refused(words, f"The converter's own words are in {log}.")
+    said = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return _refused(words, f"Its last words: {' / '.join(said[-3:]) or 'none'}. All of them are in {log}.")
 
 
 def _refused(words: str, note: str) -> ConversionFailed:

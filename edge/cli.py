@@ -45,7 +45,7 @@ FOREIGN = {
     ("profiler.errors", "ProfilerError"): Exit.INTERNAL,
 }
 
-INTERRUPTED = "Interrupted. Finished steps are kept; run the same command to go on."
+INTERRUPTED = "Interrupted."
 STATES = {"start": "begins", "kept": "finished earlier, kept", "done": "done"}
 
 
@@ -104,7 +104,11 @@ def produce(
         weights=weights.expanduser().resolve() if weights else None,
         settings=resolve(threads=threads, llm=llm, seed=seed),
     )
-    packed = run(job, _listener())
+    try:
+        packed = run(job, _listener())
+    except KeyboardInterrupt:
+        print("Finished steps are kept; run the same command to go on.", file=sys.stderr)
+        raise
     _tell_package(Path(packed.folder))
     if as_json:
         print_json(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,6 +106,8 @@ def models(
             "Give one or the other.",
         )
     out = _folder(out)
+    if csv is not None:
+        csv = _folder(csv.parent) / csv.name
     with Database.open(settings.profiles) as database:
         if model is not None:
             found = _measure_file(model.expanduser().resolve(), offer, database, settings.threads)
@@ -157,7 +160,7 @@ def show(
 
 @app.command()
 def compare(
-    one: Annotated[str, typer.Argument(help="MODEL[:ENGINE[:PRECISION]]; fp32 where none is named.")],
+    one: Annotated[str, typer.Argument(help="MODEL[:ENGINE[:PRECISION[:THREADS]]]; fp32 where none is named.")],
     other: Annotated[str, typer.Argument(help="What it is compared with, written alike.")],
     scope: Annotated[str, typer.Option(help="device, runtime or pipeline; files have no pipeline.")] = "pipeline",
     profiles: Profiles = None,
@@ -177,12 +180,14 @@ def compare(
         raise BadRequest(
             f"too little was measured to compare them: {len(windows[0])} and {len(windows[1])} windows in {scope}, "
             f"{LEAST_BLOCKS} are needed",
-            "Compare in the scope pipeline (runtime for files), or measure again: edge profile MODEL.",
+            "Compare in the scope pipeline (runtime for files), in which most is measured.",
         )
-    found = compare_windows(windows[0], windows[1])
+    found, doubts = compare_windows(windows[0], windows[1]), _doubts(rows)
     print(_sentence(rows, scope, found), file=sys.stderr)
+    for doubt in doubts:
+        print(f"  Mind: {doubt}.", file=sys.stderr)
     if as_json:
-        print_json({**asdict(found), "one": _plain(rows[0]), "other": _plain(rows[1])})
+        print_json({**asdict(found), "doubts": doubts, "one": _plain(rows[0]), "other": _plain(rows[1])})
 
 
 @app.command("export")
@@ -204,7 +209,7 @@ def export_rows(
 def import_rows(
     file: Annotated[Path, typer.Argument(help="File that `edge profile export` wrote.")], profiles: Profiles = None
 ) -> None:
-    """Take in speeds measured elsewhere; they order work and are never taken for this machine's."""
+    """Take in speeds measured elsewhere, for `show --everywhere`; they are never taken for this machine's."""
     from edge.profiling.database import Database
     from edge.profiling.exchange import import_
     from edge.report.words import plural
@@ -252,14 +257,16 @@ def _task(name: str | None) -> str | None:
 
 
 def _folder(out: Path) -> Path:
-    """Made before anything is measured, so that hours are not lost to a name that is taken."""
+    """Made and tried before anything is measured, so that hours are not lost to a name that is taken."""
     from edge.errors import StorageError
 
     folder = out.expanduser().resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise StorageError(f"cannot make the folder {folder}: {error.strerror}", "Name another: --out DIR.") from error
+        raise StorageError(f"cannot write into {folder}: {error.strerror}", "Name another folder.") from error
     return folder
 
 
@@ -345,7 +352,7 @@ def _files(database: Database, found: Sequence[Row], out: Path, csv: Path | None
     machines = database.machines()
     write_atomic(written[1], leaderboard.markdown_text(leaderboard.boards(found), machines).encode())
     if csv is not None:
-        leaderboard.write_csv(found, csv.expanduser().resolve())
+        leaderboard.write_csv(found, csv)
         written.append(csv)
     written += pareto.write_charts(pareto.charts(found, machines), out)
     print("Written: " + ", ".join(str(path) for path in written), file=sys.stderr)
@@ -370,30 +377,47 @@ def _chosen(database: Database, names: Sequence[str], task: str | None, *, every
 
 
 def _one(database: Database, reference: str, scope: str) -> Row:
-    """The only measured row that a reference fits. Raises BadRequest with those it fits."""
+    """The measured row that a reference fits, the newest of those with one name. Raises BadRequest for several."""
     from edge.errors import BadRequest
 
-    name, _, form = reference.partition(":")
-    engine, _, precision = form.partition(":")
-    fits = [
-        row
+    name, engine, precision, threads = (*reference.split(":"), "", "", "")[:4]
+    fits = {
+        _reference(row): row  # oldest first, so that a file that was exported again is its newest self
         for row in _chosen(database, [name], None, everywhere=False)
         if row.profile
         and row.profile.samples_ms.get(scope)
         and engine in ("", row.key.engine)
         and (precision or "fp32") == row.key.precision
-    ]
-    exact = [row for row in fits if name in (row.subject.title, row.subject.model)]
-    fits = exact if len(exact) == 1 else fits
+        and threads in ("", str(row.key.threads))
+    }
+    exact = [row for row in fits.values() if name in (row.subject.title, row.subject.model)]
+    if len(exact) == 1:
+        return exact[0]
     if len(fits) != 1:
-        listed = ", ".join(
-            f"'{row.subject.title}:{row.key.engine}:{row.key.precision}' ({row.key.threads} threads)"
-            for row in fits[:8]
-        )
+        listed = ", ".join(f"'{known}'" for known in list(fits)[:8])
         raise BadRequest(
             f"{reference} fits {len(fits)} measured rows in scope {scope}", f"Name one of: {listed or 'none'}."
         )
-    return fits[0]
+    return next(iter(fits.values()))
+
+
+def _reference(row: Row) -> str:
+    return f"{row.subject.title}:{row.key.engine}:{row.key.precision}:{row.key.threads}"
+
+
+def _doubts(rows: Sequence[Row]) -> list[str]:
+    """What a comparison of two rows does not know of: other circumstances, and what each says against itself."""
+    from edge.report.leaderboard import notes
+
+    one, other = rows
+    found = []
+    if one.run != other.run:
+        found.append("they were measured in different sweeps, and from one to the next 3 % is usual")
+    for name in ("threads", "power_mode", "engine_version") if one.key.engine == other.key.engine else ("threads",):
+        mine, theirs = getattr(one.key, name), getattr(other.key, name)
+        if mine != theirs:
+            found.append(f"{name.replace('_', ' ')} {mine} beside {theirs}")
+    return found + [f"{_reference(row)} is {said}" for row in rows if (said := notes(row))]
 
 
 def _sentence(rows: Sequence[Row], scope: str, found: Comparison) -> str:

@@ -272,6 +272,7 @@ class Endured:
     drift: float | None
     drift_interval: tuple[float, float] | None
     disturbed: str = ""  # what else used the machine meanwhile
+    memory_growth_mb: float | None = None  # from the first to the last image; None where the machine does not tell
 
 
 @dataclass(frozen=True)

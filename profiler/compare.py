@@ -13,9 +13,6 @@ from typing import Any
 
 from profiler.errors import BadSamples
 
-BLOCK = 32
-"""Samples per block: a window of `profiler.session`."""
-
 LEAST_BLOCKS = 4
 """Fewer blocks say nothing about the spread between them."""
 
@@ -45,18 +42,10 @@ class Comparison:
     margin: float = MARGIN
 
 
-def compare(a_ms: Sequence[float], b_ms: Sequence[float], *, block: int = BLOCK, margin: float = MARGIN) -> Comparison:
-    """Medians of two lists in the order they were measured; BadSamples with fewer than four blocks in either."""
-    if block < 1:
-        raise BadSamples.because(f"A block of {block} latencies is none.", "Name a positive number.")
-    cut = [[values[i : i + block] for i in range(0, len(values) - block + 1, block)] for values in (a_ms, b_ms)]
-    return compare_windows(cut[0], cut[1], margin=margin)
-
-
 def compare_windows(
     a_ms: Sequence[Sequence[float]], b_ms: Sequence[Sequence[float]], *, margin: float = MARGIN
 ) -> Comparison:
-    """The same of latencies by window; BadSamples with fewer than four windows in either."""
+    """Medians of the latencies of two, window by window; BadSamples with fewer than four windows in either."""
     import numpy as np
     from scipy.stats import t
 

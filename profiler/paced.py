@@ -5,7 +5,7 @@ deadlines; `soak` looks whether a candidate slows down with time.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import isfinite
 from statistics import median
 from typing import Any
@@ -15,7 +15,7 @@ from profiler.errors import BadPlan
 from profiler.pacing import OVERTIME
 from profiler.run import Candidate, Plan, Run, Seen
 from profiler.stats import quantile_of
-from profiler.trend import Course, Trend, trend
+from profiler.trend import Trend, trend
 
 MAX_ARRIVALS = 200_000
 """Of one schedule: its answer is a line of 4 MB then."""
@@ -65,29 +65,10 @@ class Paced:
         return sum(lateness > 0 for lateness in self.lateness_ms) + self.arrivals - len(self.latency_ms)
 
     @property
-    def missed_share(self) -> float | None:
-        """Of all arrivals."""
-        return self.missed / self.arrivals if self.arrivals else None
-
-    @property
-    def worst_lateness_ms(self) -> float | None:
-        """Of the queries that were served."""
-        return max(self.lateness_ms, default=None)
-
-    @property
     def memory_growth_mb(self) -> float | None:
         """Over all queries."""
         known = self.rss_before_mb is not None and self.rss_after_mb is not None
         return (self.rss_after_mb or 0.0) - (self.rss_before_mb or 0.0) if known else None
-
-    def to_json(self) -> dict[str, Any]:
-        """A document for `json.dumps`."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Paced":
-        """The record `to_json` was called on."""
-        return cls(**{**document, **{name: tuple(document[name]) for name in ("late_ms", "latency_ms", "warnings")}})
 
 
 @dataclass(frozen=True)
@@ -132,24 +113,6 @@ class Soak:
         """From the first to the last window."""
         seen = [stretch.rss_mb for stretch in self.stretches if stretch.rss_mb is not None]
         return seen[-1] - seen[0] if seen else None
-
-    def to_json(self) -> dict[str, Any]:
-        """A document for `json.dumps`."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Soak":
-        """The record `to_json` was called on."""
-        told = document["trend"]
-        interval = told["interval"] and tuple(told["interval"])
-        return cls(
-            **{
-                **document,
-                "trend": Trend(Course(told["course"]), told["percent_per_min"], interval),
-                "stretches": tuple(Stretch(**stretch) for stretch in document["stretches"]),
-                "warnings": tuple(document["warnings"]),
-            }
-        )
 
 
 def paced(

@@ -1,7 +1,8 @@
 """What to measure next, and when to stop, on lists of latencies. Starts nothing, so a recorded trace can be replayed.
 
-Decisions are made anew from all latencies at each look and hold whatever the number of looks. They assume that those
-of one candidate are independent draws; the interleaving of windows makes slow drifts common to all.
+Decisions are made anew from all latencies at each look and hold whatever the number of looks. Comparisons of medians
+assume that latencies are independent draws, verdicts do not; the interleaving of windows makes slow drifts common to
+all.
 """
 
 from collections.abc import Iterable, Sequence

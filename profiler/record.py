@@ -1,6 +1,6 @@
 """What a measurement leaves behind, with its JSON form. Knows nothing about how it was taken."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from profiler.energy import Energy
@@ -91,13 +91,19 @@ class Profile:
             **{
                 **document,
                 **{name: _tuples(document[name]) for name in ("samples_ms", "warmup_ms", "rejected_ms")},
-                "verdict": verdict and Verdict(**{**verdict, "outcome": Outcome(verdict["outcome"])}),
+                "verdict": verdict and _verdict(verdict),
                 "affinity": tuple(document["affinity"]),
                 "windows": tuple(Window(**window) for window in document["windows"]),
                 "warnings": tuple(document["warnings"]),
                 "energy": energy and Energy(**energy),
             }
         )
+
+
+def _verdict(document: dict[str, Any]) -> Verdict:
+    """Also of an older record, which says more about some things and nothing about others."""
+    known = {part.name: document[part.name] for part in fields(Verdict) if part.name in document}
+    return Verdict(**{**known, "outcome": Outcome(document["outcome"])})
 
 
 def _tuples(by_scope: dict[str, Any]) -> dict[str, tuple[float, ...]]:

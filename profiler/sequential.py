@@ -15,9 +15,6 @@ from math import log, log1p
 SMALL = 1e-280
 """Below this a tail of the beta distribution is summed in logarithms: doubles end at 1e-308."""
 
-STEPS = 60
-"""Halvings of (0, 1): finer than a double can tell."""
-
 
 def evidence_above(successes: float, failures: float, share: float) -> float:
     """Log of the mixture likelihood ratio against "p <= share"; log(1/alpha) refutes that at alpha."""
@@ -32,16 +29,6 @@ def evidence_above(successes: float, failures: float, share: float) -> float:
 def evidence_below(successes: float, failures: float, share: float) -> float:
     """Log of the mixture likelihood ratio against "p >= share"."""
     return evidence_above(failures, successes, 1 - share)
-
-
-@lru_cache(maxsize=4096)
-def share_bounds(successes: float, failures: float, alpha: float) -> tuple[float, float]:
-    """The ends of the confidence sequence: each is wrong at any time ever with a chance of at most `alpha`.
-
-    The lower end is the largest q that `evidence_above` refutes. Below s / (n + 1) the evidence falls as q grows and
-    above it never reaches 1, so halving finds that end.
-    """
-    return _lower(successes, failures, alpha), 1 - _lower(failures, successes, alpha)
 
 
 @lru_cache(maxsize=4096)
@@ -65,16 +52,6 @@ def _last(low: int, high: int, holds: Callable[[int], bool]) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
-    return low
-
-
-def _lower(successes: float, failures: float, alpha: float) -> float:
-    if successes == 0:
-        return 0.0
-    wanted, low, high = -log(alpha), 0.0, successes / (successes + failures + 1)
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if evidence_above(successes, failures, middle) >= wanted else (low, middle)
     return low
 
 

@@ -13,7 +13,10 @@ from statistics import fmean, median
 
 from profiler.dependence import inflation
 from profiler.errors import BadSamples
-from profiler.sequential import evidence_above, evidence_below, quantile_ranks, share_bounds
+from profiler.sequential import evidence_above, evidence_below, quantile_ranks
+
+ALIKE = 0.75
+"""Below this share of independent queries the clusters are told: of independent draws one in ten looks that way."""
 
 
 class Outcome(StrEnum):
@@ -28,10 +31,8 @@ class Outcome(StrEnum):
 class Verdict:
     """The answer to "are at least `quantile` of all queries within `limit_ms`?".
 
-    `within_low` and `within_high` are the ends of a confidence sequence of the true share within the limit: each is
-    wrong at any look ever with a chance of at most 1 - `confidence`. PASS needs the lower end at `quantile` or above,
-    and MLPerf's least number of queries; FAIL is the upper end below `quantile`. Slow queries that come in clusters
-    are worth fewer: `independent` is how many the `queries` counted for.
+    Slow queries that come in clusters are worth fewer: `independent` is how many the `queries` counted for, None in
+    records from before that was done.
     """
 
     outcome: Outcome
@@ -40,17 +41,20 @@ class Verdict:
     confidence: float
     queries: int
     over: int
-    within_low: float
-    within_high: float
-    independent: float
+    independent: float | None = None
+
+    @property
+    def counted(self) -> str:
+        """In words: what the outcome rests on."""
+        share = f"{self.queries - self.over} of {self.queries} queries within {self.limit_ms:.2f} ms"
+        if self.independent is None or self.independent >= ALIKE * self.queries:
+            return share
+        return f"{share}, slow ones in clusters, so worth {self.independent:.0f}"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Latencies in milliseconds; quantiles are order statistics (nearest rank), never interpolated.
-
-    `p90_interval` holds the true p90 with 95 % confidence; None while there are too few samples for an upper end.
-    """
+    """Latencies in milliseconds; quantiles are order statistics (nearest rank), never interpolated."""
 
     n: int
     min: float
@@ -61,13 +65,13 @@ class Summary:
     max: float
     fps_p90: float
     fps_median: float
-    p90_interval: tuple[float, float] | None
 
 
 def verdict(
     latencies_ms: Sequence[float], limit_ms: float, quantile: float = 0.90, confidence: float = 0.99
 ) -> Verdict:
-    """PASS, FAIL or UNDECIDED, valid under any number of looks: each of the two is false with 1 - `confidence` at most.
+    """PASS, FAIL or UNDECIDED, valid under any number of looks: each of the two is false with 1 - `confidence` at most
+    for independent queries, and about so for those that resemble their neighbours.
 
     Both are mixture likelihood ratios (`profiler.sequential`) of as many queries as the latencies, given in the order
     they were measured, are worth (`profiler.dependence`). A PASS must besides satisfy the early-stopping rule of
@@ -84,10 +88,8 @@ def verdict(
     queries = len(latencies_ms)
     over = sum(latency > limit_ms for latency in latencies_ms)
     each = 1 / inflation(latencies_ms, limit_ms, quantile)
-    within = (queries - over) * each
-    outcome = decision(within, over * each, quantile, confidence)
-    low, high = share_bounds(within, over * each, 1 - confidence)
-    return Verdict(outcome, limit_ms, quantile, confidence, queries, over, low, high, queries * each)
+    outcome = decision((queries - over) * each, over * each, quantile, confidence)
+    return Verdict(outcome, limit_ms, quantile, confidence, queries, over, queries * each)
 
 
 def verdict_beside_load(
@@ -134,7 +136,6 @@ def summary(latencies_ms: Sequence[float]) -> Summary:
         max=ordered[-1],
         fps_p90=1000 / p90,
         fps_median=1000 / middle,
-        p90_interval=quantile_interval(ordered, 0.90),
     )
 
 
@@ -142,31 +143,6 @@ def quantile_of(ordered_ms: Sequence[float], quantile: float) -> float:
     """The smallest sample with at least `quantile` of the samples at or below it."""
     # the tiny allowance keeps 0.9 * 10 = 9.000000000000002 from becoming rank 10
     return ordered_ms[max(1, ceil(quantile * len(ordered_ms) - 1e-9)) - 1]
-
-
-def quantile_interval(
-    ordered_ms: Sequence[float], quantile: float, confidence: float = 0.95
-) -> tuple[float, float] | None:
-    """Two order statistics that hold the true quantile with at least `confidence`, or None with too few samples.
-
-    The number of samples below the true quantile is Binomial(n, quantile) whatever the distribution
-    (Conover, Practical Nonparametric Statistics, 3.2); each end leaves out half of the doubt.
-    """
-    doubt = (1 - confidence) / 2
-    n = len(ordered_ms)
-    masses = _binomial_masses(n, quantile)
-    below, low = 0.0, 0
-    while low < n and below + masses[low] <= doubt:
-        below += masses[low]
-        low += 1
-    above, high = masses[n], n
-    while high > 0 and above <= doubt:
-        high -= 1
-        above += masses[high]
-    # low samples are surely below, so the low-th smallest is the lower end; likewise the upper
-    if low == 0 or high >= n:
-        return None
-    return ordered_ms[low - 1], ordered_ms[high]
 
 
 def median_sequence(latencies_ms: Sequence[float], alpha: float) -> tuple[float, float] | None:
@@ -194,11 +170,3 @@ def _share_at_least_once(within: float, over: float, confidence: float) -> float
     from scipy.special import betaincinv
 
     return 0.0 if within <= 0 else float(betaincinv(within, over + 1, 1 - confidence))
-
-
-def _binomial_masses(n: int, share: float) -> list[float]:
-    """P(X = k) for k = 0..n."""
-    from scipy.special import bdtr
-
-    totals = [float(bdtr(k, n, share)) for k in range(n + 1)]
-    return [total - (totals[k - 1] if k else 0.0) for k, total in enumerate(totals)]

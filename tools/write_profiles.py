@@ -1,8 +1,9 @@
 """Writes docs/PROFILES.md and its pictures from recorded measurements.
 
-    python tools/write_profiles.py [benchmarks/records/profiles.jsonl.gz]
+    python tools/write_profiles.py [RECORDS [RECORDS OF ANOTHER MACHINE]]
 
-The file comes from `edge profile export`, so anyone can write the same page about a machine of their own.
+The files come from `edge profile export`, so anyone can write the same page about a machine of their own. Without any
+those in benchmarks/records are taken.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +24,57 @@ from edge.profiling.exchange import import_  # noqa: E402
 from edge.profiling.row import Row  # noqa: E402
 from edge.report import leaderboard, pareto, published, words  # noqa: E402
 
-RECORDS = ROOT / "benchmarks" / "records" / "profiles.jsonl.gz"
+RECORDS = [ROOT / "benchmarks" / "records" / name for name in ("profiles.jsonl.gz", "profiles-elsewhere.jsonl.gz")]
 PAGE = ROOT / "docs" / "PROFILES.md"
 FOLDER = ROOT / "docs" / "profiles"
 SHOWN = 12
 
 
 def main() -> None:
-    records = Path(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
-    with tempfile.TemporaryDirectory() as scratch, Database.open(Path(scratch) / "profiles.db") as database:
-        import_(database, records)
-        rows, machines = database.rows(), database.machines()
+    given = [Path(name) for name in sys.argv[1:]] or RECORDS
+    (rows, machines), *elsewhere = [records(path) for path in given]
+    compared = [line for other in elsewhere for line in on_another(rows, *other)]
     FOLDER.mkdir(parents=True, exist_ok=True)
     leaderboard.write_csv(rows, FOLDER / "leaderboard.csv")
     pictures = [path for path in pareto.write_charts(pareto.charts(rows, machines), FOLDER) if path.suffix == ".png"]
     for path in FOLDER.glob("*.svg"):
         path.unlink()
-    PAGE.write_text(page(rows, machines, pictures), encoding="utf-8")
+    PAGE.write_text(page(rows, machines, pictures, compared), encoding="utf-8")
     print(f"wrote {PAGE} and {len(pictures)} pictures")
 
 
-def page(rows: Sequence[Row], machines: dict[str, dict[str, Any]], pictures: Sequence[Path]) -> str:
+def records(path: Path) -> tuple[list[Row], dict[str, dict[str, Any]]]:
+    """The rows of an exported file, and the machines they are of."""
+    with tempfile.TemporaryDirectory() as scratch, Database.open(Path(scratch) / "profiles.db") as database:
+        import_(database, path)
+        return database.rows(), database.machines()
+
+
+def on_another(
+    rows: Sequence[Row], others: Sequence[Row], machines: dict[str, dict[str, Any]]
+) -> list[published.Comparison]:
+    """What a choice by another machine's measured speeds would be worth here: those stand in for published ones."""
+    there = {
+        (row.subject.task, row.subject.title): row
+        for row in leaderboard.best_forms(leaderboard.newest(others))
+        if row.scope == "pipeline"
+    }
+    taken = []
+    for row in rows:
+        other = there.get((row.subject.task, row.subject.title))
+        if other is not None:
+            named = leaderboard.machine_name(other.key.hardware, machines[other.key.hardware])
+            what = replace(row.subject, published_ms=other.p90_ms(), published_on=named, published_at="")
+            taken.append(replace(row, subject=what))
+    return [one for one in published.static_comparison(taken) if one.form == published.ANY_FORM]
+
+
+def page(
+    rows: Sequence[Row],
+    machines: dict[str, dict[str, Any]],
+    pictures: Sequence[Path],
+    compared: Sequence[published.Comparison],
+) -> str:
     latest = leaderboard.newest(rows)
     models = {(row.subject.task, row.subject.model) for row in latest}
     everywhere = [
@@ -74,6 +106,12 @@ def page(rows: Sequence[Row], machines: dict[str, dict[str, Any]], pictures: Seq
         published.comparison_text(published.static_comparison(rows)).strip(),
         beside(latest),
     ]
+    if compared:
+        parts += [
+            "## What the speed on another machine is worth",
+            "The same with speeds that edge measured on another processor, each model in its fastest form there.",
+            published.comparison_text(compared).strip(),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -88,11 +126,7 @@ def absent() -> str:
 
 def fastest(rows: Sequence[Row], machines: dict[str, dict[str, Any]]) -> str:
     """The first of each leaderboard."""
-    boards = [
-        leaderboard.Board(b.task, b.hardware, b.power_mode, b.scope, b.entries[:SHOWN])
-        for b in leaderboard.boards(rows)
-        if b.scope
-    ]
+    boards = [replace(b, entries=b.entries[:SHOWN]) for b in leaderboard.boards(rows) if b.scope]
     _, _, below_the_title = leaderboard.markdown_text(boards, machines).partition("\n")
     return below_the_title.replace("\n## ", "\n### ").strip()
 

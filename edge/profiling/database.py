@@ -203,13 +203,13 @@ class Database:
                 raise ValueError(f"there is no run {run!r}: begin_run() comes first")
 
     def unfinished_run(self, arguments: Mapping[str, Any]) -> str | None:
-        """The latest sweep with exactly these arguments that was not finished."""
+        """The latest sweep with exactly these arguments, unless that one was finished."""
         with _explained(self.path):
             found = self._connection.execute(
-                "SELECT id FROM runs WHERE arguments = ? AND finished_at IS NULL ORDER BY rowid DESC LIMIT 1",
+                "SELECT id, finished_at FROM runs WHERE arguments = ? ORDER BY rowid DESC LIMIT 1",
                 (_canonical(arguments),),
             ).fetchone()
-        return found[0] if found is not None else None
+        return found[0] if found is not None and found[1] is None else None
 
     def _row(self, number: int, document: str, profile: bytes | None) -> Row:
         try:
@@ -307,16 +307,16 @@ def _conditions(where: Filter) -> tuple[str, list[str]]:
     apart = ("model", "newest", "imported")
     exact = {name: value for name, value in asdict(where).items() if name not in apart and value}
     conditions, values = [f"{name} = ?" for name in exact], list(exact.values())
-    if where.imported is not None:
-        conditions.append("imported" if where.imported else "NOT imported")
+    origin = {None: "1", True: "imported", False: "NOT imported"}[where.imported]
+    conditions.append(origin)
     if where.model:
         conditions.append("(fits(model, ?) OR fits(title, ?))")
         values += [where.model, where.model]
     if where.newest:
-        conditions.append(
-            "id IN (SELECT first_value(id) OVER (PARTITION BY slot ORDER BY measured_s DESC, id DESC) FROM results)"
-        )
-    return " AND ".join(conditions) or "1", values
+        # of the same origin: a row that came from elsewhere takes the place of none that was measured here
+        newest = "first_value(id) OVER (PARTITION BY slot ORDER BY measured_s DESC, id DESC)"
+        conditions.append(f"id IN (SELECT {newest} FROM results WHERE {origin})")
+    return " AND ".join(conditions), values
 
 
 def _identity(row: Row) -> str:

@@ -44,6 +44,7 @@ def endure(candidate: Candidate, fps: float | None, seconds: float, threads: int
         drift=_share(course.percent_per_min),
         drift_interval=_shares(course.interval),
         disturbed=found.reason,
+        memory_growth_mb=found.memory_growth_mb,
     )
 
 
@@ -62,6 +63,7 @@ def _back_to_back(candidate: Candidate, seconds: float, threads: int) -> Endured
         trend=found.trend.course.value,
         drift=_share(found.trend.percent_per_min),
         drift_interval=_shares(found.trend.interval),
+        memory_growth_mb=found.memory_growth_mb,
     )
 
 

@@ -5,6 +5,7 @@ The only place besides `verify` where what an engine opens meets what the profil
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from edge.errors import EdgeError
 from edge.predictor.files import artefact_sha256, size_bytes
 from edge.predictor.spec import EXPECTED
 from edge.predictor.timing import TIMING_FACTORY
+from edge.workdir import DISK_REFUSES, storage_error
 from profiler.session import Candidate, Profile, measure
 
 SCOPE = "pipeline"
@@ -44,7 +46,16 @@ def pytorch_explained(title: str) -> Iterator[None]:
     except (EdgeError, DeployError):
         raise
     except Exception as error:
+        _refuse_disk(error)
         raise ConversionFailed(f"PyTorch could not run {title}: {type(error).__name__}: {error}") from error
+
+
+def _refuse_disk(error: BaseException | None) -> None:
+    """A disk that takes no more is no fact about a network: StorageError instead of a failed row."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_REFUSES:
+            raise storage_error(Path(error.filename or tempfile.gettempdir()), error) from error
+        error = error.__cause__ or error.__context__
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class Workbench:
         try:
             convert(self.plan, self._exports, variant, folder, lambda: self._inputs(CALIBRATION))
         except (ConversionFailed, EngineMissing) as error:
+            _refuse_disk(error)
             return Form(variant, folder, failure=str(error))
         return Form(variant, folder, artefact_sha256(folder), size_bytes(folder))
 

@@ -6,6 +6,7 @@ all of them alike. A model's rows are written when its heat is over; a sweep tha
 
 from __future__ import annotations
 
+import glob
 import shutil
 import tempfile
 import time
@@ -36,7 +37,9 @@ WINDOW_QUERIES = 16
 
 @dataclass
 class Progress:
-    """How far a sweep is; `left_s` is reckoned from the models done so far, None before the first."""
+    """How far a sweep is; `left_s` is reckoned from the models done so far, None before the first. Counting them all,
+    which comes first, is quick and says nothing about that.
+    """
 
     total: int
     done: int = 0
@@ -72,7 +75,7 @@ def sweep(
     """Measure every card in every variant that the run has no row of yet.
 
     Args:
-        budget_s: no model is begun after that time; None measures all.
+        budget_s: no model is begun after that time, counting not included, but the first; None measures all.
         told: called with every row as it is written.
         say: called with what is going on.
 
@@ -80,13 +83,17 @@ def sweep(
         StorageError: the database or the scratch folder cannot be written.
     """
     database.add_machine(where.hardware.to_json())
-    done = {(row.subject.model, row.subject.width, row.subject.height) for row in database.rows(Filter(run=where.run))}
-    todo = [card for card in cards if (card.name, card.width, card.height) not in done]
+    todo = [card for card in cards if not _known(card, database, where.run)]
     progress = Progress(len(todo))
+    entries = in_turn([_entry(card, where.threads, lambda text: say(text, progress)) for card in todo])
+    progress.began = time.monotonic()
     left: list[str] = []
-    for entry in in_turn([_entry(card, where.threads, lambda text: say(text, progress)) for card in todo]):
-        if budget_s is not None and time.monotonic() - progress.began > budget_s:
+    for entry in entries:
+        if budget_s is not None and progress.done and time.monotonic() - progress.began > budget_s:
             left.append(entry.card.title)
+            continue
+        if _known(entry.card, database, where.run):  # another process goes on with the same sweep
+            progress.total -= 1
             continue
         found = _heat(entry, offer, where, lambda text: say(text, progress))
         with database.transaction():
@@ -98,6 +105,12 @@ def sweep(
             progress.failed += row.state == "failed"
         progress.done += 1
     return Ended(progress.measured, progress.failed, tuple(left), time.monotonic() - progress.began)
+
+
+def _known(card: ModelCard, database: Database, run: str) -> bool:
+    """Whether this sweep has rows of a card."""
+    rows = database.rows(Filter(run=run, model=glob.escape(card.name)))
+    return any((row.subject.width, row.subject.height) == (card.width, card.height) for row in rows)
 
 
 @dataclass(frozen=True)

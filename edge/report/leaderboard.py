@@ -40,11 +40,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """The models of a task on one machine in one power mode, as far as they were timed in one scope."""
+    """The models of a task on one machine in one power mode with as many threads, timed in one scope."""
 
     task: str | None
     hardware: str
     power_mode: str
+    threads: int
     scope: str | None
     entries: tuple[Entry, ...]
 
@@ -80,26 +81,26 @@ def best_forms(rows: Iterable[Row]) -> list[Row]:
 
 
 def boards(rows: Iterable[Row]) -> list[Board]:
-    """Leaderboards by task, machine, power mode and scope; what has no speed follows on the first board of its task."""
+    """Leaderboards of what can be compared; what has no speed follows on the first board of its place."""
     made = []
-    for (task, hardware, power_mode), some in grouped(newest(rows), place).items():
+    for where, some in grouped(newest(rows), place).items():
         by_scope = grouped(best_forms(some), lambda row: row.scope)
         speechless = by_scope.pop(None, [])
         name = model_names(some)
         for scope in sorted(by_scope, key=BOUND_SCOPES.index) or [None]:
             entries = _entries([*sorted(by_scope.get(scope, []), key=_preference), *speechless], name)
-            made.append(Board(task, hardware, power_mode, scope, entries))
+            made.append(Board(*where, scope, entries))
             speechless = []
-    return sorted(made, key=lambda board: (board.task or "~", board.hardware, board.power_mode))
+    return sorted(made, key=lambda board: (board.task or "~", board.hardware, board.power_mode, board.threads))
 
 
 def all_forms(rows: Iterable[Row]) -> list[Board]:
-    """Every form of every model, the fastest first, one board per task, machine and power mode."""
+    """Every form of every model, the fastest first, one board per place."""
     made = []
-    for (task, hardware, power_mode), some in grouped(newest(rows), place).items():
+    for where, some in grouped(newest(rows), place).items():
         entries = _entries(sorted(some, key=_preference), model_names(some))
         scope = next((row.scope for row in some if row.scope), None)
-        made.append(Board(task, hardware, power_mode, scope, entries))
+        made.append(Board(*where, scope, entries))
     return made
 
 
@@ -108,8 +109,8 @@ def _entries(rows: Sequence[Row], name: Callable[[Row], str]) -> tuple[Entry, ..
     counts = [row.scope is not None and row.parity_holds is not False for row in rows]
     counting = [row for row, it_counts in zip(rows, counts, strict=True) if it_counts]
     rest = [row for row, it_counts in zip(rows, counts, strict=True) if not it_counts]
-    ranked = [Entry(rank, name(row), row, _notes(row)) for rank, row in enumerate(counting, start=1)]
-    return (*ranked, *(Entry(None, name(row), row, _notes(row)) for row in rest))
+    ranked = [Entry(rank, name(row), row, notes(row)) for rank, row in enumerate(counting, start=1)]
+    return (*ranked, *(Entry(None, name(row), row, notes(row)) for row in rest))
 
 
 def show(made: Sequence[Board], machines: Mapping[str, Mapping[str, Any]], console: Console | None = None) -> None:
@@ -165,9 +166,14 @@ def markdown_text(made: Sequence[Board], machines: Mapping[str, Mapping[str, Any
 def board_title(board: Board, machine: Mapping[str, Any]) -> str:
     """ "Object detection on Cortex-A76, power mode 15W: the whole way from image to answer: ..." """
     task = words.TASK_WORDS.get(board.task or "", board.task or "Files")
-    mode = "" if board.power_mode == words.UNAVAILABLE else f", power mode {board.power_mode}"
     scope = f"; {words.SCOPES[board.scope]}" if board.scope else "; nothing could be timed"
-    return f"{task} on {machine_name(board.hardware, machine)}{mode}{scope}"
+    return f"{task} on {machine_name(board.hardware, machine)}{setting(board.power_mode, board.threads)}{scope}"
+
+
+def setting(power_mode: str, threads: int) -> str:
+    """What else decides a speed, as far as it is out of the ordinary: ", power mode 15W, 4 threads"."""
+    mode = "" if power_mode == words.UNAVAILABLE else f", power mode {power_mode}"
+    return mode + ("" if threads == 1 else f", {words.plural(threads, 'thread')}")
 
 
 def machine_name(key: str, machine: Mapping[str, Any]) -> str:
@@ -288,8 +294,9 @@ def _model(row: Row) -> tuple[Any, ...]:
     return row.slot[:6]
 
 
-def place(row: Row) -> tuple[str | None, str, str]:
-    return row.subject.task, row.key.hardware, row.key.power_mode
+def place(row: Row) -> tuple[str | None, str, str, int]:
+    """What two speeds must share to be compared: task, machine, power mode, threads."""
+    return row.subject.task, row.key.hardware, row.key.power_mode, row.key.threads
 
 
 def _preference(row: Row) -> tuple[bool, bool, int, float, str]:
@@ -299,7 +306,7 @@ def _preference(row: Row) -> tuple[bool, bool, int, float, str]:
     return False, row.parity_holds is False, BOUND_SCOPES.index(scope), p90_ms, row.subject.title
 
 
-def _notes(row: Row) -> str:
+def notes(row: Row) -> str:
     notes = [row.reason] if row.state == "failed" else []
     if row.state == "measured" and row.scope is None:
         notes.append("neither the whole way nor the network with its transfers was timed")

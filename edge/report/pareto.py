@@ -9,6 +9,7 @@ import io
 import itertools
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.profiling.row import Row
 from edge.report import plots, words
-from edge.report.leaderboard import grouped, machine_name, model_names, newest, place
+from edge.report.leaderboard import grouped, machine_name, model_names, newest, place, setting
 from edge.workdir import write_atomic
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Chart:
     task: str | None
     machine: str
     power_mode: str
+    threads: int
     quality_source: str
     scope: str
     points: tuple[Point, ...]
@@ -79,13 +81,14 @@ def charts(rows: Iterable[Row], machines: Mapping[str, Mapping[str, Any]]) -> li
     ]
     made = []
     for where, some in grouped(shown, lambda row: (*place(row), row.subject.quality_source, row.scope)).items():
-        task, hardware, power_mode, source, scope = where
+        task, hardware, power_mode, threads, source, scope = where
         name = model_names(some)
         points = tuple(
             Point(name(row), row.key.engine, row.key.precision, row.fps() or 0.0, row.subject.quoted_quality or 0.0)
             for row in some
         )
-        made.append(Chart(task, machine_name(hardware, machines.get(hardware, {})), power_mode, source, scope, points))
+        machine = machine_name(hardware, machines.get(hardware, {}))
+        made.append(Chart(task, machine, power_mode, threads, source, scope, points))
     return sorted(made, key=lambda chart: (chart.task or "~", chart.machine, chart.quality_source, chart.scope))
 
 
@@ -100,9 +103,12 @@ def front(points: Iterable[Point]) -> list[Point]:
 
 def write_charts(made: Sequence[Chart], folder: Path) -> list[Path]:
     """Each chart as SVG and PNG; returns the files. Raises StorageError."""
-    written = []
+    written, used = list[Path](), Counter[str]()
     for chart in made:
-        stem = folder / _file_stem(chart)
+        name = _file_stem(chart)
+        used[name] += 1
+        # two machines may have one name
+        stem = folder / (name if used[name] == 1 else f"{name}-{used[name]}")
         for path, data in (
             (stem.with_name(f"{stem.name}.svg"), pareto_svg(chart).encode()),
             (stem.with_name(f"{stem.name}.png"), pareto_png(chart)),
@@ -204,8 +210,7 @@ def _titles(figure: Figure, axes: Axes, chart: Chart) -> None:
 
 def _title(chart: Chart) -> str:
     task = words.TASK_WORDS.get(chart.task or "", chart.task or "Files")
-    mode = "" if chart.power_mode == words.UNAVAILABLE else f", power mode {chart.power_mode}"
-    return words.printable(f"{task} on {chart.machine}{mode}")
+    return words.printable(f"{task} on {chart.machine}{setting(chart.power_mode, chart.threads)}")
 
 
 _SCOPES = {"pipeline": "from image to answer", "runtime": "network and transfers alone"}
@@ -342,5 +347,5 @@ def _engine(name: str) -> str:
 
 def _file_stem(chart: Chart) -> str:
     parts = ["pareto", chart.task or "files", chart.quality_source, chart.scope, chart.machine]
-    parts += [] if chart.power_mode == words.UNAVAILABLE else [chart.power_mode]
+    parts.append(setting(chart.power_mode, chart.threads))
     return "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts if part)[:120]

@@ -41,6 +41,7 @@ class Comparison:
     published_on: str
     hardware: str
     power_mode: str
+    threads: int
     form: str
     scope: str
     models: int
@@ -84,14 +85,16 @@ def _comparison(
 ) -> Comparison:
     from scipy.stats import spearmanr
 
-    task, hardware, power_mode, source, published_on = where
+    task, hardware, power_mode, threads, source, published_on = where
     published = [float(row.subject.published_ms or 0) for row in rows]
     measured = [float(row.median_ms() or 0) for row in rows]
     spread = len(rows) > 2 and len(set(published)) > 1 and len(set(measured)) > 1
     correlation = float(spearmanr(published, measured).statistic) if spread else None
     name = model_names(rows)
     choices = tuple(_limit_choice(rows, limit, name) for limit in limits_fps)
-    return Comparison(task, source, published_on, hardware, power_mode, form, scope, len(rows), correlation, choices)
+    return Comparison(
+        task, source, published_on, hardware, power_mode, threads, form, scope, len(rows), correlation, choices
+    )
 
 
 def _limit_choice(rows: Sequence[Row], limit_fps: float, name: Callable[[Row], str]) -> LimitChoice:

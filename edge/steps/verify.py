@@ -29,6 +29,9 @@ from zoo.datasets.record import from_json as dataset_from_json
 from zoo.tasks import TASKS
 
 MET, MISSED, UNCHECKED = "met", "missed", "unchecked"
+LEAK_MB = 50.0
+"""Growth of the process within a run that is worth a word: caches that engines fill late are smaller."""
+
 LATE_SHARE = 0.10
 """The same nine of ten as in the verdict on speed."""
 
@@ -215,8 +218,7 @@ def _speed(promise: _Promise, profile: Profile) -> list[Check]:
     if wanted is None or profile.verdict is None:
         return []
     result = {"PASS": MET, "FAIL": MISSED}.get(str(profile.verdict.outcome), UNCHECKED)
-    counted = f"{profile.verdict.queries - profile.verdict.over} of {profile.verdict.queries} queries in time"
-    return [Check("speed", f"at least {wanted:g} fps", f"{seen}; {counted}", result)]
+    return [Check("speed", f"at least {wanted:g} fps", f"{seen}; {profile.verdict.counted}", result)]
 
 
 def _deadlines(endured: Endured) -> list[Check]:
@@ -237,9 +239,12 @@ def _deadlines(endured: Endured) -> list[Check]:
 
 
 def _words_of(endured: Endured) -> list[str]:
-    if endured.trend != "SLOWER" or endured.drift is None:
-        return []
-    return [f"SLOWER: the median grew by {endured.drift:.1%} a minute while it ran for {endured.seconds:g} s"]
+    found, ran = [], f"while it ran for {endured.seconds:g} s"
+    if endured.trend == "SLOWER" and endured.drift is not None:
+        found.append(f"SLOWER: the median grew by {endured.drift:.1%} a minute {ran}")
+    if (endured.memory_growth_mb or 0.0) > LEAK_MB:
+        found.append(f"MEMORY: the process grew by {endured.memory_growth_mb:.0f} MB {ran}")
+    return found
 
 
 def _sizes(promise: _Promise) -> list[Check]:

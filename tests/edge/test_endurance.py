@@ -8,6 +8,7 @@ import pytest
 
 from edge.errors import VerificationFailed
 from edge.profiling.endurance import endure
+from edge.steps.verify import _words_of
 from profiler.session import Candidate
 
 FACTORIES = "fake_candidates"
@@ -50,3 +51,10 @@ def test_a_model_that_becomes_slower_is_seen() -> None:
 def test_a_model_that_fails_is_an_error() -> None:
     with pytest.raises(VerificationFailed, match="could not run for 1 s: "):
         endure(Candidate("dying", f"{FACTORIES}:dying", {"after": 2}), 10.0, 1.0, 1)
+
+
+def test_a_process_that_grows_is_told() -> None:
+    found = endure(Candidate("hoarder", f"{FACTORIES}:hoarder", {"mb_per_call": 2}), 50.0, 1.5, 1)
+    assert found.memory_growth_mb is not None
+    assert found.memory_growth_mb > 60
+    assert f"MEMORY: the process grew by {found.memory_growth_mb:.0f} MB while it ran for 1.5 s" in _words_of(found)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from edge.errors import StorageError
 from edge.profiling.row import Key, Row, Subject
-from edge.report.leaderboard import boards, csv_text, show, support_table, write_csv
+from edge.report.leaderboard import board_title, boards, csv_text, show, support_table, write_csv
 from edge.report.pareto import Chart, Point, charts, front, pareto_png, pareto_svg, write_charts
 from edge.report.published import ANY_FORM, comparison_text, static_comparison
 from profiler.record import Profile
@@ -299,7 +299,7 @@ def many_points() -> tuple[Point, ...]:
 
 @pytest.mark.parametrize("points", [(), many_points()[:1], many_points()])
 def test_a_chart_of_any_number_of_points_is_drawn_alike_every_time(points: tuple[Point, ...]) -> None:
-    chart = Chart("detection", "Cortex-A76 <&> " * 9, "15W", "COCO box AP", "pipeline", points)
+    chart = Chart("detection", "Cortex-A76 <&> " * 9, "15W", 1, "COCO box AP", "pipeline", points)
     drawn = pareto_svg(chart)
     root = ElementTree.fromstring(drawn)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -309,7 +309,7 @@ def test_a_chart_of_any_number_of_points_is_drawn_alike_every_time(points: tuple
 
 
 def test_names_that_find_no_room_are_counted() -> None:
-    drawn = pareto_svg(Chart("detection", "board", "unavailable", "COCO", "pipeline", many_points()))
+    drawn = pareto_svg(Chart("detection", "board", "unavailable", 1, "COCO", "pipeline", many_points()))
     # each name also stands in the words for those who do not see the picture
     named = sum(drawn.count(f"model-with-a-long-name-{n} $") > 1 for n in range(30))
     assert 0 < named < 30
@@ -323,3 +323,16 @@ def test_charts_are_written_as_svg_and_png(tmp_path: Path) -> None:
         "pareto-classification-imagenet-1k-top-1-accuracy-pipeline-cortex-a76-4-cores.png",
     ]
     assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+def test_two_machines_of_one_name_get_two_charts(tmp_path: Path) -> None:
+    twins = {"feedfacefeedface": MACHINES["feedfacefeedface"], "0" * 16: MACHINES["feedfacefeedface"]}
+    files = write_charts(charts([row("a 1x1"), row("a 1x1", hardware="0" * 16)], twins), tmp_path)
+    assert len({file.name for file in files}) == 4
+
+
+def test_speeds_of_more_threads_are_on_a_board_of_their_own() -> None:
+    made = boards([row("a 1x1"), row("a 1x1", 6.0, threads=2)])
+    assert [(board.threads, [entry.rank for entry in board.entries]) for board in made] == [(1, [1]), (2, [1])]
+    assert board_title(made[1], {}).startswith("Image classification on machine feedfacefeedface, 2 threads; ")
+    assert [chart.threads for chart in charts([row("a 1x1"), row("a 1x1", 6.0, threads=2)], MACHINES)] == [1, 2]

@@ -171,19 +171,36 @@ def test_two_files_of_one_name_do_not_replace_each_other(database: Database) -> 
     assert len(database.rows(Filter(newest=True))) == 2
 
 
-def test_an_imported_row_is_not_among_those_measured_here(database: Database) -> None:
-    database.add(row(), imported=True)
+def test_an_imported_row_is_not_among_those_measured_here_and_hides_none_of_them(database: Database) -> None:
+    later = row(measured_at="2026-12-03T10:00:00+00:00", run="of a twin")
+    database.add(later, imported=True)
     assert len(database.rows()) == 1
     assert database.rows(Filter(imported=False)) == []
+    database.add(row())
+    assert database.rows(Filter(newest=True, imported=False)) == [row()]
+    assert database.rows(Filter(newest=True)) == [later]
 
 
-def test_a_run_is_found_again_by_its_arguments_until_it_is_finished(database: Database) -> None:
+def test_a_row_with_a_verdict_of_an_older_edge_is_read(database: Database) -> None:
+    document = row().to_json()
+    document["profile"]["verdict"] = {
+        **{"outcome": "PASS", "limit_ms": 20.0, "quantile": 0.9, "confidence": 0.99, "queries": 64, "over": 0},
+        **{"within_low": 0.92, "within_high": 1.0},
+    }
+    found = Row.from_json(document).profile
+    assert found is not None and found.verdict is not None
+    assert found.verdict.counted == "64 of 64 queries within 20.00 ms"
+
+
+def test_the_latest_run_is_found_again_by_its_arguments_until_it_is_finished(database: Database) -> None:
     arguments = {"tasks": ["detection"], "threads": 1}
     assert database.unfinished_run(arguments) is None
     first, second = database.begin_run(arguments), database.begin_run(arguments)
     assert database.unfinished_run({"threads": 1, "tasks": ["detection"]}) == second
+    database.finish_run(first)
+    assert database.unfinished_run(arguments) == second
     database.finish_run(second)
-    assert database.unfinished_run(arguments) == first
+    assert database.unfinished_run(arguments) is None
     assert database.unfinished_run({"tasks": ["detection"], "threads": 2}) is None
     with pytest.raises(ValueError, match="there is no run 'x'"):
         database.finish_run("x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ import pytest
 from typer.testing import CliRunner
 
 import edge.profiling.sweep as sweeping
+from deploy_targets.errors import ConversionFailed
 from edge.artefacts.variant import Offer, offered
 from edge.cli import app
-from edge.errors import BadRequest
+from edge.errors import BadRequest, StorageError
 from edge.profiling.database import Database, Filter
+from edge.profiling.heat import _refuse_disk, pytorch_explained
 from edge.profiling.onnxfile import input_shape, profile_file
 from edge.profiling.results import Circumstances
 from edge.profiling.row import Key, Row, Subject, now
 from edge.profiling.sweep import Entry, in_turn, sweep
 from edge.trainers.reference import Counted
 from profiler.hardware import fingerprint
+from profiler.record import Profile, Window
 from zoo.models import ModelCard, find
 
 HERE = fingerprint()
@@ -95,13 +99,29 @@ def test_a_stopped_sweep_keeps_its_rows_and_goes_on_behind_them(
     assert (ended.measured, ended.failed, ended.left) == (0, 1, ())
 
 
-def test_no_model_is_begun_after_the_budget_and_the_rest_is_named(
+def test_no_model_but_the_first_is_begun_after_the_budget_and_the_rest_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "_heat", Heats())
     with Database.open(tmp_path / "profiles.db") as database:
         ended = swept(database, [card("a", quality=1), card("b", quality=2)], "one", budget_s=-1.0)
-    assert ended.left == ("a 64x64", "b 64x64")
+    assert ended.left == ("b 64x64",)
+
+
+def test_a_model_that_another_process_measured_for_the_same_sweep_is_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Heats()
+    with Database.open(tmp_path / "profiles.db") as database, Database.open(tmp_path / "profiles.db") as another:
+
+        def heat(*given: Any) -> list[Row]:
+            monkeypatch.setattr(sweeping, "_heat", here)
+            swept(another, [card("b")], "one")
+            return here(*given)
+
+        monkeypatch.setattr(sweeping, "_heat", heat)
+        swept(database, [card("a"), card("b")], "one")
+    assert here.measured == ["b", "a"]
 
 
 @pytest.mark.slow
@@ -199,12 +219,48 @@ def test_a_file_is_measured_shown_compared_and_carried_to_another_machine(tmp_pa
 
     compared = edge("compare", "one.onnx", "two.onnx:onnxruntime:fp32", "--scope", "runtime", here, "--json")
     assert compared.exit_code == 0, compared.stderr
-    assert json.loads(compared.stdout.splitlines()[-1])["outcome"] == "FASTER"
+    found = json.loads(compared.stdout.splitlines()[-1])
+    assert found["outcome"] == "FASTER"
+    assert found["doubts"][0] == "they were measured in different sweeps, and from one to the next 3 % is usual"
+    assert f"  Mind: {found['doubts'][0]}.\n" in compared.stderr
 
     carried = tmp_path / "speeds.jsonl.gz"
     assert "2 rows written" in edge("export", str(carried), here).stderr
     assert "2 new rows" in edge("import", str(carried), there).stderr
     assert "0 new rows, 2 known" in edge("import", str(carried), there).stderr
+
+
+def test_of_a_file_that_was_exported_again_the_newest_is_compared(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "a.db") as database:
+        database.add_machine(HERE.to_json())
+        for sha, ms, at in (("aa", 9.0, "2026-11-02"), ("bb", 5.0, "2026-11-03")):
+            database.add(file_row("mine.onnx", sha, ms, at))
+        database.add(file_row("other.onnx", "cc", 5.0, "2026-11-03"))
+    done = edge("compare", "mine.onnx", "other.onnx", "--scope", "runtime", f"--profiles={tmp_path / 'a.db'}")
+    assert done.exit_code == 0, done.stderr
+    assert "mine.onnx on onnxruntime fp32 (5 ms) is SAME beside other.onnx" in done.stderr
+
+
+def file_row(name: str, sha: str, ms: float, day: str) -> Row:
+    windows = tuple(Window("runtime", 16, 16 * ms / 1000, 1.0, 0.0, 0, None, True) for _ in range(4))
+    times = tuple(ms + 0.001 * (n % 3) for n in range(64))
+    profile = Profile(name, "runtime", 1, None, {"runtime": times}, True, windows=windows)
+    key = Key(sha, HERE.key, "onnxruntime", "1", "fp32", 1, HERE.power_mode)
+    subject = Subject(name, None, name, "", "", 16, 16)
+    return Row(key, subject, "measured", f"{day}T10:00:00+00:00", day, profile=profile)
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_full_disk_is_no_fact_about_a_network(chained: bool) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/scratch/model.onnx")
+    with pytest.raises(StorageError, match=r"^cannot write /scratch/model\.onnx: No space left"):
+        if chained:
+            try:
+                raise ConversionFailed("MMDeploy could not export the model") from full
+            except ConversionFailed as error:
+                _refuse_disk(error)
+        with pytorch_explained("net"):
+            raise full
 
 
 def test_a_name_is_an_argument_unless_it_is_a_command(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from profiler.compare import Difference, compare
+from profiler.compare import Comparison, Difference, compare_windows
 from profiler.errors import BadSamples
 
 
@@ -13,6 +13,10 @@ def windows(ms: float, count: int, seed: int, own: float = 0.01) -> list[float]:
     rng = np.random.default_rng(seed)
     levels = np.repeat(rng.lognormal(0, own, count), 32)
     return [float(value) for value in ms * levels * rng.lognormal(0, 0.03, count * 32)]
+
+
+def compare(a_ms: list[float], b_ms: list[float]) -> Comparison:
+    return compare_windows(*([ms[i : i + 32] for i in range(0, len(ms), 32)] for ms in (a_ms, b_ms)))
 
 
 def test_the_same_twice_is_the_same() -> None:

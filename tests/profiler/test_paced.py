@@ -1,6 +1,5 @@
 """Facts about running at a rate, and for long."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from profiler.errors import BadPlan
-from profiler.paced import Paced, Soak, paced, soak
+from profiler.paced import Paced, paced, soak
 from profiler.pacing import serve, wait
 from profiler.session import Candidate
 from profiler.trend import Course, trend
@@ -40,9 +39,7 @@ def test_queries_run_at_their_instants_and_all_are_kept() -> None:
 def test_one_that_needs_longer_than_its_period_misses_its_deadlines() -> None:
     found = paced(candidate("sleeper", ms=15), fps=100, seconds=0.3, **QUICK)
     assert found.missed == found.arrivals == 30
-    assert found.missed_share == 1.0
-    assert found.worst_lateness_ms is not None
-    assert found.worst_lateness_ms > 50
+    assert max(found.lateness_ms) > 50
     # late ones begin at once
     assert found.late_ms[-1] > found.late_ms[0]
 
@@ -58,7 +55,7 @@ def test_what_was_never_served_is_missed() -> None:
 def test_lateness_counts_from_the_arrival_to_the_end_of_its_period() -> None:
     record = Paced("a", "pipeline", 100, 0.1, 1, 2, (0.0, 2.0), (9.0, 9.5))
     assert record.lateness_ms == pytest.approx((-1.0, 1.5))
-    assert (record.missed, record.worst_lateness_ms) == (1, pytest.approx(1.5))
+    assert record.missed == 1
 
 
 def test_a_wait_ends_never_too_early() -> None:
@@ -89,13 +86,6 @@ def test_a_soak_has_windows_over_its_whole_time(fps: float | None) -> None:
     assert found.stretches[-1].at_s > 0.8
     assert all(stretch.median_ms >= 1 for stretch in found.stretches)
     assert found.memory_growth_mb is not None
-
-
-def test_records_survive_json() -> None:
-    one = paced(candidate("sleeper"), fps=50, seconds=0.2, **QUICK)
-    assert Paced.from_json(json.loads(json.dumps(one.to_json()))) == one
-    long = soak(candidate("sleeper"), seconds=0.8, window_s=0.1, **QUICK)
-    assert Soak.from_json(json.loads(json.dumps(long.to_json()))) == long
 
 
 def test_an_impossible_rate_is_refused_before_anything_starts() -> None:

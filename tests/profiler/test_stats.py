@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.errors import BadSamples
-from profiler.stats import Outcome, median_sequence, quantile_interval, summary, verdict, verdict_beside_load
+from profiler.stats import Outcome, median_sequence, summary, verdict, verdict_beside_load
 
 latencies = st.lists(st.floats(min_value=0.01, max_value=1e4), min_size=1, max_size=300)
 
@@ -32,6 +32,8 @@ def test_misses_in_a_row_are_no_witnesses_of_their_own() -> None:
     assert together.outcome is Outcome.UNDECIDED
     assert apart.independent == 320
     assert together.independent < 80
+    assert apart.counted == "312 of 320 queries within 2.00 ms"
+    assert together.counted == f"{apart.counted}, slow ones in clusters, so worth {together.independent:.0f}"
 
 
 def test_three_misses_of_three_are_a_fail_at_99_percent_and_one_of_one_is_not() -> None:
@@ -43,12 +45,11 @@ def test_a_latency_equal_to_the_limit_is_within_it() -> None:
     assert verdict([2.0] * 64, 2.0).over == 0
 
 
-@pytest.mark.parametrize(("within", "over"), [(90, 10), (64, 0), (0, 5), (1900, 148), (100, 60)])
-def test_the_outcome_agrees_with_the_ends_of_the_confidence_sequence(within: int, over: int) -> None:
-    answer = verdict([1.0] * within + [9.0] * over, 2.0)
-    assert answer.within_low <= within / (within + over) <= answer.within_high
-    assert (answer.outcome is Outcome.PASS) == (answer.within_low >= 0.9)
-    assert (answer.outcome is Outcome.FAIL) == (answer.within_high < 0.9)
+def test_a_drift_far_below_the_limit_is_no_doubt_and_one_that_nears_it_is() -> None:
+    slowly = [2.0 + 0.0001 * n for n in range(1000)]
+    assert verdict(slowly, 33.0).outcome is Outcome.PASS
+    assert verdict(slowly, 33.0).independent == 1000
+    assert verdict(slowly, 2.11).outcome is Outcome.UNDECIDED
 
 
 def test_a_fail_on_loaded_windows_alone_is_undecided_and_a_pass_stands() -> None:
@@ -69,9 +70,9 @@ def _beside(samples: list[float], undisturbed: list[float]) -> Outcome:
 
 
 @given(latencies, st.floats(min_value=0.01, max_value=1e4))
-def test_a_softer_limit_never_turns_a_pass_into_something_else(samples: list[float], limit: float) -> None:
+def test_a_softer_limit_never_turns_a_pass_into_a_fail(samples: list[float], limit: float) -> None:
     if verdict(samples, limit).outcome is Outcome.PASS:
-        assert verdict(samples, limit * 2).outcome is Outcome.PASS
+        assert verdict(samples, limit * 2).outcome is not Outcome.FAIL
 
 
 @given(latencies)
@@ -80,23 +81,10 @@ def test_summary_is_ordered_and_rates_are_inverse_times(samples: list[float]) ->
     assert figures.min <= figures.median <= figures.p90 <= figures.p99 <= figures.max
     assert figures.fps_p90 == pytest.approx(1000 / figures.p90)
     assert sum(sample <= figures.p90 for sample in samples) >= 0.9 * len(samples) - 1e-6
-    if figures.p90_interval is not None:
-        assert figures.p90_interval[0] <= figures.p90 <= figures.p90_interval[1]
 
 
 def test_p90_of_ten_is_the_ninth() -> None:
     assert summary([float(n) for n in range(1, 11)]).p90 == 9.0
-
-
-def test_the_interval_of_p90_covers_it_in_95_percent_of_draws() -> None:
-    import numpy as np
-
-    rng, hits = np.random.default_rng(1), 0
-    for _ in range(400):
-        interval = quantile_interval(sorted(rng.random(100)), 0.9)
-        assert interval is not None
-        hits += interval[0] <= 0.9 <= interval[1]
-    assert hits / 400 >= 0.93
 
 
 def test_the_median_leaves_its_interval_in_hardly_any_run_although_it_is_looked_at_after_each_window() -> None:
@@ -112,7 +100,6 @@ def test_the_median_leaves_its_interval_in_hardly_any_run_although_it_is_looked_
 
 def test_few_samples_have_no_interval() -> None:
     assert median_sequence([1.0] * 8, 0.01) is None
-    assert summary([1.0] * 20).p90_interval is None
 
 
 @pytest.mark.parametrize("bad", [[], [0.0], [-1.0], [float("nan")], [float("inf")]])
