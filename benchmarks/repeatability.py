@@ -3,8 +3,8 @@
     python benchmarks/repeatability.py [--models 8]
 
 Every form of a model is measured as `edge profile` does it, once for all models, then once more. A row is right if
-its medians lie within 3 %, or if it says that it was disturbed or unstable; the winner of a model is right if it is
-the same, or if both are called a tie (less than 3 % apart).
+its medians lie within 3 %, or if the two say that they were disturbed or unstable, or ran while the machine itself was
+slower; the winner of a model is right if it is the same, or if both are called a tie (less than 3 % apart).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge.profiling.database import Database, Filter
 from edge.profiling.results import Circumstances
 from edge.profiling.row import Row
 from edge.profiling.sweep import sweep
+from profiler.canary import APART
 from profiler.hardware import fingerprint
 from zoo.models import find
 
@@ -71,7 +72,9 @@ def differences(first: dict[Form, Row], second: dict[Form, Row]) -> int:
     for title, engine in sorted(first.keys() & second.keys()):
         one, two = first[title, engine], second[title, engine]
         before, after = one.median_ms() or 0.0, two.median_ms() or 0.0
-        differ, doubt = abs(after / before - 1), " and ".join(dict.fromkeys([*doubts(one), *doubts(two)]))
+        differ, apart = abs(after / before - 1), one.pace_beside(two) or 1.0
+        slower = [] if 1 / APART <= apart <= APART else ["slower machine"]
+        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower]))
         quiet += differ <= WITHIN
         said += differ > WITHIN and doubt != ""
         unsaid += differ > WITHIN and not doubt

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from edge.artefacts.variant import Offer
     from edge.profiling.database import Database
     from edge.profiling.row import Row
-    from edge.profiling.sweep import Ended, Progress
-    from profiler.compare import Comparison
     from zoo.models import ModelCard
 
 DEFAULT = "models"
@@ -123,7 +121,7 @@ def models(
             found = _sweep(cards, offer, database, arguments, settings.threads, budget_s, resume)
         _write(database, found, out, csv)
     if as_json:
-        print_json([_plain(row) for row in found])
+        print_json([row.outline() for row in found])
 
 
 @app.command()
@@ -155,7 +153,7 @@ def show(
         if out is not None:
             _files(database, found, _folder(out), None)
     if as_json:
-        print_json([_plain(row) for row in found])
+        print_json([row.outline() for row in found])
 
 
 @app.command()
@@ -171,6 +169,7 @@ def compare(
 
     from edge.errors import BadRequest
     from edge.profiling.database import Database
+    from edge.report import beside
     from profiler.compare import LEAST_BLOCKS, compare_windows
 
     with Database.open(_place(profiles)) as database:
@@ -182,12 +181,12 @@ def compare(
             f"{LEAST_BLOCKS} are needed",
             "Compare in the scope pipeline (runtime for files), in which most is measured.",
         )
-    found, doubts = compare_windows(windows[0], windows[1]), _doubts(rows)
-    print(_sentence(rows, scope, found), file=sys.stderr)
+    found, doubts = compare_windows(windows[0], windows[1]), beside.doubts(*rows)
+    print(beside.sentence(*rows, scope, found), file=sys.stderr)
     for doubt in doubts:
         print(f"  Mind: {doubt}.", file=sys.stderr)
     if as_json:
-        print_json({**asdict(found), "doubts": doubts, "one": _plain(rows[0]), "other": _plain(rows[1])})
+        print_json({**asdict(found), "doubts": doubts, "one": rows[0].outline(), "other": rows[1].outline()})
 
 
 @app.command("export")
@@ -282,6 +281,7 @@ def _sweep(
     from edge.profiling.database import Filter
     from edge.profiling.results import Circumstances
     from edge.profiling.sweep import sweep
+    from edge.report import sweeping
     from edge.report.progress import ProgressLine
     from profiler.hardware import fingerprint
 
@@ -293,7 +293,7 @@ def _sweep(
 
     def told(row: Row) -> None:
         line.clear()
-        print(f"  {_line(row)}", file=sys.stderr, flush=True)
+        print(f"  {sweeping.row_line(row)}", file=sys.stderr, flush=True)
 
     try:
         ended = sweep(
@@ -303,14 +303,14 @@ def _sweep(
             Circumstances(run, fingerprint(), threads),
             budget_s=budget_s,
             told=told,
-            say=lambda text, progress: line.say(f"{_how_far(progress)}{text}"),
+            say=lambda text, progress: line.say(f"{sweeping.how_far(progress)}{text}"),
         )
     except KeyboardInterrupt:
         line.clear()
         print("Stopped; what was measured is kept. The same command with --resume goes on.", file=sys.stderr)
         raise
     line.clear()
-    _tell_end(ended)
+    print(sweeping.ending(ended), file=sys.stderr)
     if not ended.left:
         database.finish_run(run)
     return database.rows(Filter(run=run))
@@ -319,6 +319,7 @@ def _sweep(
 def _measure_file(file: Path, offer: Offer, database: Database, threads: int) -> list[Row]:
     from edge.profiling.onnxfile import profile_file
     from edge.profiling.results import Circumstances
+    from edge.report import sweeping
     from edge.report.progress import ProgressLine
     from profiler.hardware import fingerprint
 
@@ -332,7 +333,7 @@ def _measure_file(file: Path, offer: Offer, database: Database, threads: int) ->
             database.add(row)
     database.finish_run(run)
     for row in rows:
-        print(f"  {_line(row)}", file=sys.stderr)
+        print(f"  {sweeping.row_line(row)}", file=sys.stderr)
     return rows
 
 
@@ -379,10 +380,11 @@ def _chosen(database: Database, names: Sequence[str], task: str | None, *, every
 def _one(database: Database, reference: str, scope: str) -> Row:
     """The measured row that a reference fits, the newest of those with one name. Raises BadRequest for several."""
     from edge.errors import BadRequest
+    from edge.report.beside import reference as reference_of
 
     name, engine, precision, threads = (*reference.split(":"), "", "", "")[:4]
     fits = {
-        _reference(row): row  # oldest first, so that a file that was exported again is its newest self
+        reference_of(row): row  # oldest first, so that a file that was exported again is its newest self
         for row in _chosen(database, [name], None, everywhere=False)
         if row.profile
         and row.profile.samples_ms.get(scope)
@@ -399,71 +401,3 @@ def _one(database: Database, reference: str, scope: str) -> Row:
             f"{reference} fits {len(fits)} measured rows in scope {scope}", f"Name one of: {listed or 'none'}."
         )
     return next(iter(fits.values()))
-
-
-def _reference(row: Row) -> str:
-    return f"{row.subject.title}:{row.key.engine}:{row.key.precision}:{row.key.threads}"
-
-
-def _doubts(rows: Sequence[Row]) -> list[str]:
-    """What a comparison of two rows does not know of: other circumstances, and what each says against itself."""
-    from edge.report.leaderboard import notes
-
-    one, other = rows
-    found = []
-    if one.run != other.run:
-        found.append("they were measured in different sweeps, and from one to the next 3 % is usual")
-    for name in ("threads", "power_mode", "engine_version") if one.key.engine == other.key.engine else ("threads",):
-        mine, theirs = getattr(one.key, name), getattr(other.key, name)
-        if mine != theirs:
-            found.append(f"{name.replace('_', ' ')} {mine} beside {theirs}")
-    return found + [f"{_reference(row)} is {said}" for row in rows if (said := notes(row))]
-
-
-def _sentence(rows: Sequence[Row], scope: str, found: Comparison) -> str:
-    names = [f"{row.subject.title} on {row.key.engine} {row.key.precision}" for row in rows]
-    medians = [row.median_ms(scope) for row in rows]
-    low, high = found.interval
-    return (
-        f"{names[0]} ({medians[0]:.3g} ms) is {found.outcome.value} beside {names[1]} ({medians[1]:.3g} ms), {scope}: "
-        f"ratio of the medians {found.ratio:.3f}, 95 % interval {low:.3f} to {high:.3f}"
-    )
-
-
-def _how_far(progress: Progress) -> str:
-    from edge.report import words
-
-    left = "" if progress.left_s is None else f", {words.duration(progress.left_s)} left"
-    return f"model {progress.done + 1} of {progress.total}{left}: "
-
-
-def _tell_end(ended: Ended) -> None:
-    from edge.report import words
-
-    print(
-        f"{ended.measured} measured, {ended.failed} failed, in {words.duration(ended.seconds)}"
-        + (f"; no time for {len(ended.left)}, --resume goes on with them" if ended.left else ""),
-        file=sys.stderr,
-    )
-
-
-def _line(row: Row) -> str:
-    from edge.report import words
-
-    form = f"{row.subject.title:<38} {row.key.engine:<12} {row.key.precision:<5}"
-    if row.state == "failed":
-        return f"{form} failed: {row.reason[:160]}"
-    return f"{form} {words.milliseconds(row.median_ms()):>10} median {words.rate(row.fps()):>12} at p90"
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    """A row as JSON without its raw samples, with the figures drawn from them."""
-    document = row.to_json()
-    document.pop("profile")
-    scopes = row.profile.samples_ms if row.profile else {}
-    document["figures"] = {
-        scope: {"median_ms": row.median_ms(scope), "p90_ms": row.p90_ms(scope), "fps": row.fps(scope)}
-        for scope in scopes
-        if scopes[scope]
-    }
-    return document

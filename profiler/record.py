@@ -38,7 +38,8 @@ class Profile:
     `samples_ms` has every counted latency by scope, in order; `warmup_ms` those before it was steady and
     `rejected_ms` those of repeated windows. `verdict` is on `scope` and None without a limit or with an `error`.
     `warnings` and `error` are data for the reader. `dropped` says that racing ended it early, `beaten` that another
-    one of its group was faster. `energy` is None in records from before it was measured.
+    one of its group was faster. `pace_ns` is the best canary, by which two profiles tell whether the machine was as
+    fast for one as for the other. It and `energy` are None in records from before they were measured.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Profile:
     group: str = ""
     beaten: bool = False
     energy: Energy | None = None
+    pace_ns: int | None = None
 
     @property
     def disturbed(self) -> bool:

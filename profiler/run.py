@@ -260,6 +260,7 @@ class Run:
             group=self.candidate.group,
             beaten=self.beaten,
             energy=per_query([(window.queries, window.joules) for window in counted], self._meter.reason),
+            pace_ns=self._pace.best_ns,
         )
 
     def watched(self, command: dict[str, Any], at_most_s: float) -> Seen | None:

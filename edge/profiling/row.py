@@ -108,6 +108,14 @@ class Row:
         """Whether windows that count ran beside other work."""
         return self.profile is not None and self.profile.disturbed
 
+    def pace_beside(self, other: Row) -> float | None:
+        """How many times longer the profiler's fixed loop took at its best beside this one; None where one is unknown.
+
+        It tells whether the machine was as fast for one measurement as for the other.
+        """
+        mine, theirs = (row.profile.pace_ns if row.profile is not None else None for row in (self, other))
+        return mine / theirs if mine and theirs else None
+
     @property
     def measured_s(self) -> float:
         """`measured_at` in seconds since 1970."""
@@ -148,6 +156,17 @@ class Row:
             "profile": self.profile.to_json() if self.profile is not None else None,
         }
         return {**{part.name: getattr(self, part.name) for part in fields(self)}, **parts}
+
+    def outline(self) -> dict[str, Any]:
+        """The same without the profile, but with the figures drawn from it, by scope."""
+        document = self.to_json()
+        document.pop("profile")
+        scopes = [scope for scope, samples in self.profile.samples_ms.items() if samples] if self.profile else []
+        figures = {
+            scope: {"median_ms": self.median_ms(scope), "p90_ms": self.p90_ms(scope), "fps": self.fps(scope)}
+            for scope in scopes
+        }
+        return {**document, "figures": figures}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Row:
