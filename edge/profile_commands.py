@@ -61,20 +61,23 @@ Precision = Annotated[
 @app.command()
 def models(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Names of models.", show_default="the zoo's list")
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Names of models, or how they begin.", show_default="the zoo's list"),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Measure this ONNX file instead of models of the zoo.", show_default="none")
     ] = None,
     family: Annotated[
-        str | None, typer.Option(help="Pattern for the family or the name, such as 'mobilenet*'.", show_default="any")
+        str | None,
+        typer.Option(help="Also those whose family or name fits, such as 'mobilenet*'.", show_default="none"),
     ] = None,
     task: Task = None,
     backend: Backend = None,
     precision: Precision = None,
     threads: Annotated[int | None, typer.Option(help="Threads of each model.", show_default="1")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="No model is begun after that time: 30m, 2h.", show_default="no limit")
+        str | None,
+        typer.Option(help="No model but the first is begun after that time: 30m, 2h.", show_default="no limit"),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the same sweep where it was stopped, instead of anew.")
@@ -86,7 +89,8 @@ def models(
 ) -> None:
     """Measure models on every engine and precision here; write database, leaderboard, plot and CSV.
 
-    One Ctrl-C stops; what was measured is kept, and --resume goes on behind it.
+    Without names, --family or --task the whole list of some 120 models is measured, which takes about two hours. One
+    Ctrl-C stops; what was measured is kept, and --resume with the same options goes on behind it.
     """
     from edge.artefacts.variant import offered
     from edge.errors import BadRequest
@@ -158,13 +162,18 @@ def show(
 
 @app.command()
 def compare(
-    one: Annotated[str, typer.Argument(help="MODEL[:ENGINE[:PRECISION[:THREADS]]]; fp32 where none is named.")],
+    one: Annotated[
+        str, typer.Argument(help="MODEL[:ENGINE[:PRECISION[:THREADS]]]; fp32 unless another precision is named.")
+    ],
     other: Annotated[str, typer.Argument(help="What it is compared with, written alike.")],
     scope: Annotated[str, typer.Option(help="device, runtime or pipeline; files have no pipeline.")] = "pipeline",
     profiles: Profiles = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether one measured model is as fast as another, faster, slower, or whether the samples cannot tell."""
+    """Say whether one measured model is as fast as another (SAME: within 3 %), FASTER, SLOWER, or CANT_TELL, at 95 %.
+
+    Files of your own are compared with --scope runtime.
+    """
     from dataclasses import asdict
 
     from edge.errors import BadRequest
@@ -195,7 +204,7 @@ def export_rows(
     task: Task = None,
     profiles: Profiles = None,
 ) -> None:
-    """Write measured speeds to a file that another machine's edge can import."""
+    """Write all rows of the database to a file that another machine's edge can import."""
     from edge.profiling.database import Database, Filter
     from edge.profiling.exchange import export
 

@@ -54,7 +54,7 @@ def exit_codes() -> str:
     """One row per code; the sentence is the docstring of the error's class."""
     meanings = dict(PLAIN)
     for kind in vars(errors).values():
-        if inspect.isclass(kind) and issubclass(kind, EdgeError) and kind is not EdgeError:
+        if inspect.isclass(kind) and kind.__base__ is EdgeError:  # a code belongs to the widest class that has it
             meanings[kind.exit_code] = inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
     rows = [f"| {int(code)} | {code.name.lower().replace('_', ' ')} | {meanings[code]} |" for code in Exit]
     return (
