@@ -182,20 +182,20 @@ def compare(
     from profiler.compare import LEAST_BLOCKS, compare_windows
 
     with Database.open(_place(profiles)) as database:
-        rows = [_one(database, reference, scope) for reference in (one, other)]
-    windows = [row.profile.windows_ms(scope) for row in rows if row.profile]
+        first, second = (_one(database, reference, scope) for reference in (one, other))
+    windows = [row.profile.windows_ms(scope) for row in (first, second) if row.profile]
     if min(map(len, windows)) < LEAST_BLOCKS:
         raise BadRequest(
             f"too little was measured to compare them: {len(windows[0])} and {len(windows[1])} windows in {scope}, "
             f"{LEAST_BLOCKS} are needed",
             "Compare in the scope pipeline (runtime for files), in which most is measured.",
         )
-    found, doubts = compare_windows(windows[0], windows[1]), beside.doubts(*rows)
-    print(beside.sentence(*rows, scope, found), file=sys.stderr)
+    found, doubts = compare_windows(windows[0], windows[1]), beside.doubts(first, second)
+    print(beside.sentence(first, second, scope, found), file=sys.stderr)
     for doubt in doubts:
         print(f"  Mind: {doubt}.", file=sys.stderr)
     if as_json:
-        print_json({**asdict(found), "doubts": doubts, "one": rows[0].outline(), "other": rows[1].outline()})
+        print_json({**asdict(found), "doubts": doubts, "one": first.outline(), "other": second.outline()})
 
 
 @app.command("export")

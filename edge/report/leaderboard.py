@@ -83,13 +83,13 @@ def best_forms(rows: Iterable[Row]) -> list[Row]:
 def boards(rows: Iterable[Row]) -> list[Board]:
     """Leaderboards of what can be compared; what has no speed follows on the first board of its place."""
     made = []
-    for where, some in grouped(newest(rows), place).items():
+    for (task, hardware, power_mode, threads), some in grouped(newest(rows), place).items():
         by_scope = grouped(best_forms(some), lambda row: row.scope)
         speechless = by_scope.pop(None, [])
         name = model_names(some)
         for scope in sorted(by_scope, key=BOUND_SCOPES.index) or [None]:
             entries = _entries([*sorted(by_scope.get(scope, []), key=_preference), *speechless], name)
-            made.append(Board(*where, scope, entries))
+            made.append(Board(task, hardware, power_mode, threads, scope, entries))
             speechless = []
     return sorted(made, key=lambda board: (board.task or "~", board.hardware, board.power_mode, board.threads))
 
@@ -97,10 +97,10 @@ def boards(rows: Iterable[Row]) -> list[Board]:
 def all_forms(rows: Iterable[Row]) -> list[Board]:
     """Every form of every model, the fastest first, one board per place."""
     made = []
-    for where, some in grouped(newest(rows), place).items():
+    for (task, hardware, power_mode, threads), some in grouped(newest(rows), place).items():
         entries = _entries(sorted(some, key=_preference), model_names(some))
         scope = next((row.scope for row in some if row.scope), None)
-        made.append(Board(*where, scope, entries))
+        made.append(Board(task, hardware, power_mode, threads, scope, entries))
     return made
 
 
