@@ -187,7 +187,7 @@ def test_crash_of_the_converter_is_a_failed_conversion(tmp_path: Path, monkeypat
     with pytest.raises(ConversionFailed) as caught:
         Ncnn().convert(segmenter(tmp_path / "model.onnx"), tmp_path / "made")
     assert str(caught.value) == "pnnx could not convert the model (stopped by SIGSEGV)"
-    assert caught.value.__notes__ == [f"The converter's own words are in {tmp_path / 'made' / 'pnnx.log'}."]
+    assert caught.value.__notes__ == [f"Its last words: no good. All of them are in {tmp_path / 'made' / 'pnnx.log'}."]
     assert (tmp_path / "made" / "pnnx.log").read_text(encoding="utf-8") == "no good\n"
 
 
