@@ -234,9 +234,17 @@ class _OpenedModel:
         return compiled
 
     def run(self, tensor: Array) -> Outputs:
-        # the input is read where it lies; the outputs are copies, which the next run leaves alone
-        found = self._request.infer({0: tensor}, share_inputs=True, share_outputs=False).to_tuple()
-        return dict(zip(self._names, found, strict=True))
+        import numpy
+
+        # the input is read where it lies, unless it may not be; neither `infer({0: tensor})` nor `output_tensors`: a
+        # network of 7 ms takes 1 and 3 % longer with them
+        given = numpy.require(tensor, numpy.float32, ["C", "W"])
+        self._request.set_input_tensor(_load().Tensor(given, shared_memory=True))
+        self._request.infer(share_outputs=True)
+        # copies, which the next run leaves alone
+        return {
+            name: numpy.array(self._request.get_output_tensor(place).data) for place, name in enumerate(self._names)
+        }
 
     def bound(self, tensor: Array) -> Callable[[], Any]:
         openvino = _load()
