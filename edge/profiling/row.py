@@ -132,7 +132,7 @@ class Row:
 
     @functools.cached_property
     def _summaries(self) -> dict[str, Summary]:
-        # tables ask for the same figures again and again, and each takes a sort and the bounds of an interval
+        # tables ask for the same figures again and again, and each takes a sort
         return {}
 
     def median_ms(self, scope: str | None = None) -> float | None:
