@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from deploy_targets import pnnx
 from deploy_targets.base import BF16, FP16, FP32, INT8, PRECISIONS, Array, Backend, Outputs, Session, Source, Status
 from deploy_targets.errors import ConversionFailed, DeployError, EngineMissing, ModelUnreadable, PlacementRefused
+from deploy_targets.memory import keep_freed
 from deploy_targets.tail import Tail, split
 
 MAGIC = "7767517"  # first line of every ncnn param file
@@ -87,6 +88,7 @@ class Ncnn:
             lacking.add_note("Make the package again on this machine, or ask for fp32.")
             raise lacking
         layout = _checked(model)
+        keep_freed()
         net = ncnn.Net()
         net.opt.use_vulkan_compute = False
         net.opt.num_threads = threads
@@ -147,8 +149,8 @@ class _OpenedModel:
 
         found = self._execute(self._image(tensor))
         outputs = {
-            # a copy, because the array would otherwise look into memory that ncnn frees with its Mat
-            name: np.array(mat, dtype=np.float32).reshape(shape)
+            # a view where planes lie without gaps: the array keeps its Mat alive, and the next run makes another
+            name: np.asarray(mat, dtype=np.float32).reshape(shape)
             for name, shape, mat in zip(self._layout.names, self._layout.shapes, found, strict=True)
         }
         return self._layout.tail.apply(outputs) if self._layout.tail else outputs

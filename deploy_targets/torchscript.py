@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy_targets.base import BF16, FP16, FP32, INT8, Array, Backend, Outputs, Session, Source, Status
 from deploy_targets.errors import ConversionFailed, EngineMissing, ModelUnreadable, PlacementRefused
+from deploy_targets.memory import keep_freed
 from deploy_targets.quantization import proven
 
 MODEL_FILE = "model.pt"
@@ -138,6 +139,7 @@ class TorchScript:
             lacking.add_note("Make the package again on this machine, or ask for fp32.")
             raise lacking
         torch.set_num_threads(threads)
+        keep_freed()
         try:
             with undeprecated(), torch.inference_mode():
                 module, facts = _load(model)
