@@ -3,8 +3,9 @@
     python benchmarks/repeatability.py [--models 8]
 
 Every form of a model is measured as `edge profile` does it, once for all models, then once more. A row is right if
-its medians lie within 3 %, or if the two say that they were disturbed or unstable, or ran while the machine itself was
-slower; the winner of a model is right if it is the same, or if both are called a tie (less than 3 % apart).
+its medians lie within 3 %, or if the two say that they were disturbed, unstable or known to no 3 %, or ran while the
+machine itself or its memory was slower; the winner of a model is right if it is the same, or if both are called a tie
+(less than 3 % apart).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edge.profiling.database import Database, Filter
 from edge.profiling.results import Circumstances
 from edge.profiling.row import Row
 from edge.profiling.sweep import sweep
-from profiler.canary import APART
+from profiler.canary import APART, MEMORY_APART
 from profiler.hardware import fingerprint
 from zoo.models import find
 
@@ -72,9 +73,8 @@ def differences(first: dict[Form, Row], second: dict[Form, Row]) -> int:
     for title, engine in sorted(first.keys() & second.keys()):
         one, two = first[title, engine], second[title, engine]
         before, after = one.median_ms() or 0.0, two.median_ms() or 0.0
-        differ, apart = abs(after / before - 1), one.pace_beside(two) or 1.0
-        slower = [] if 1 / APART <= apart <= APART else ["slower machine"]
-        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower]))
+        differ = abs(after / before - 1)
+        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower(one, two)]))
         quiet += differ <= WITHIN
         said += differ > WITHIN and doubt != ""
         unsaid += differ > WITHIN and not doubt
@@ -86,7 +86,14 @@ def differences(first: dict[Form, Row], second: dict[Form, Row]) -> int:
 def doubts(row: Row) -> list[str]:
     """What the row itself says against its median."""
     unstable = row.profile is not None and not row.profile.stable
-    return (["disturbed"] if row.disturbed else []) + (["unstable"] if unstable else [])
+    wide = (row.uncertainty() or 0) > WITHIN
+    return [word for word, holds in (("disturbed", row.disturbed), ("unstable", unstable), ("±", wide)) if holds]
+
+
+def slower(one: Row, two: Row) -> list[str]:
+    """What of the machine itself was slower beside one of them, as `edge profile compare` says it."""
+    beside = (("machine", one.pace_beside(two), APART), ("memory", one.memory_beside(two), MEMORY_APART))
+    return [f"slower {what}" for what, apart, enough in beside if apart and not 1 / enough <= apart <= enough]
 
 
 def winners(first: dict[Form, Row], second: dict[Form, Row]) -> int:

@@ -176,6 +176,7 @@ class _OpenedModel:
             "device": DEVICE,
             "threads": self._net.opt.num_threads,
             "precision": self._precision,
+            "memory": keep_freed(),
             # without a Vulkan device a net has no other place for a layer than the CPU
             "nodes": {DEVICE: len(layers)},
             "layers": dict(collections.Counter(layer.type for layer in layers)),

@@ -190,6 +190,7 @@ class _OpenedModel:
             "threads": torch.get_num_threads(),
             "precision": proven("TorchScript", self._facts.precision, arithmetic),
             "arithmetic": arithmetic,
+            "memory": keep_freed(),
             "nodes": nodes,
         }
 

@@ -179,15 +179,16 @@ def compare(
     from edge.errors import BadRequest
     from edge.profiling.database import Database
     from edge.report import beside
-    from profiler.compare import LEAST_BLOCKS, compare_windows
+    from profiler.compare import compare_windows
+    from profiler.stats import LEAST_WINDOWS
 
     with Database.open(_place(profiles)) as database:
         first, second = (_one(database, reference, scope) for reference in (one, other))
     windows = [row.profile.windows_ms(scope) for row in (first, second) if row.profile]
-    if min(map(len, windows)) < LEAST_BLOCKS:
+    if min(map(len, windows)) < LEAST_WINDOWS:
         raise BadRequest(
             f"too little was measured to compare them: {len(windows[0])} and {len(windows[1])} windows in {scope}, "
-            f"{LEAST_BLOCKS} are needed",
+            f"{LEAST_WINDOWS} are needed",
             "Compare in the scope pipeline (runtime for files), in which most is measured.",
         )
     found, doubts = compare_windows(windows[0], windows[1]), beside.doubts(first, second)

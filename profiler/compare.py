@@ -12,9 +12,7 @@ from math import exp, log
 from typing import Any
 
 from profiler.errors import BadSamples
-
-LEAST_BLOCKS = 4
-"""Fewer blocks say nothing about the spread between them."""
+from profiler.stats import LEAST_WINDOWS
 
 MARGIN = 0.03
 DRAWS, SEED = 1000, 20260101
@@ -47,12 +45,12 @@ def compare_windows(
 ) -> Comparison:
     """Medians of the latencies of two, window by window; BadSamples with fewer than four windows in either."""
     import numpy as np
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     fewest = min(len(a_ms), len(b_ms))
-    if fewest < LEAST_BLOCKS:
+    if fewest < LEAST_WINDOWS:
         raise BadSamples.because(
-            f"{len(a_ms)} and {len(b_ms)} windows of latencies are too few to compare, {LEAST_BLOCKS} are needed.",
+            f"{len(a_ms)} and {len(b_ms)} windows of latencies are too few to compare, {LEAST_WINDOWS} are needed.",
             "Measure longer.",
         )
     parts = [[np.asarray(window, dtype=float) for window in windows] for windows in (a_ms, b_ms)]
@@ -63,7 +61,7 @@ def compare_windows(
     medians = [float(np.median(np.concatenate(windows))) for windows in parts]
     centre = log(medians[0] / medians[1])
     # drawing n blocks of n finds a variance smaller by (n - 1) / n
-    spread = float(drawn.std(ddof=1)) * (fewest / (fewest - 1)) ** 0.5 * float(t.ppf(0.975, fewest - 1))
+    spread = float(drawn.std(ddof=1)) * (fewest / (fewest - 1)) ** 0.5 * float(stdtrit(fewest - 1, 0.975))
     interval = exp(centre - spread), exp(centre + spread)
     return Comparison(_outcome(interval, margin), exp(centre), interval, margin)
 

@@ -1,10 +1,11 @@
 """What a measurement leaves behind, with its JSON form. Knows nothing about how it was taken."""
 
 from dataclasses import asdict, dataclass, field, fields
+from statistics import median
 from typing import Any
 
 from profiler.energy import Energy
-from profiler.stats import Outcome, Summary, Verdict, summary
+from profiler.stats import Outcome, Summary, Verdict, summary, uncertainty
 
 
 @dataclass(frozen=True)
@@ -12,8 +13,8 @@ class Window:
     """One uninterrupted run of queries.
 
     `disturbed` windows have their `reason`; they are repeated (`counted` is False) while retries are left. `slowdown`
-    is the slower of the canaries before and after over the best of this process. None and {} are what the machine
-    does not tell.
+    is the slower of the canaries before and after over the best of this process, `memory_ns` the slower of the reads
+    through memory. None and {} are what the machine, or an older record, does not tell.
     """
 
     scope: str
@@ -29,6 +30,7 @@ class Window:
     slowdown: float | None = None
     throttled: int | None = None
     joules: dict[str, float] = field(default_factory=dict)
+    memory_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,13 @@ class Profile:
         """Whether windows of the raced scope count although something disturbed them."""
         return any(window.counted and window.disturbed and window.scope == self.scope for window in self.windows)
 
+    @property
+    def memory_ns(self) -> float | None:
+        """What reading through memory took beside the windows that count, their median."""
+        windows = [window for window in self.windows if window.counted and window.scope == self.scope]
+        told = [window.memory_ns for window in windows if window.memory_ns is not None]
+        return median(told) if told else None
+
     def windows_ms(self, scope: str) -> list[tuple[float, ...]]:
         """The counted latencies of a scope, window by window."""
         samples, found, start = self.samples_ms.get(scope, ()), list[tuple[float, ...]](), 0
@@ -80,6 +89,14 @@ class Profile:
     def summary(self, scope: str | None = None) -> Summary:
         """Figures of one scope, the raced one by default; BadSamples if there are none."""
         return summary(self.samples_ms.get(scope or self.scope, ()))
+
+    def uncertainty(self, scope: str | None = None) -> float | None:
+        """How far the median may be off, as a share of it: half a 95 % interval; None with too few windows to say.
+
+        Student's interval of the logs of the windows' medians (W. S. Gosset, Biometrika 6, 1908). It holds what varied
+        from window to window, not what was the same in all: this process, this hour.
+        """
+        return uncertainty([median(window) for window in self.windows_ms(scope or self.scope)])
 
     def to_json(self) -> dict[str, Any]:
         """A document for `json.dumps`."""

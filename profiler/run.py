@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from profiler.canary import Pace
+from profiler.canary import Pace, memory_ns
 from profiler.energy import Meter, per_query
 from profiler.errors import ChildFailed
 from profiler.link import Child
@@ -72,6 +72,7 @@ class Seen:
     load: Load
     joules: dict[str, float]
     slowdown: float
+    memory_ns: int
 
     @property
     def reason(self) -> str:
@@ -175,6 +176,7 @@ class Run:
                 slowdown=seen.slowdown,
                 throttled=load.throttled,
                 joules=seen.joules,
+                memory_ns=seen.memory_ns,
             )
         )
         if counted and reason:
@@ -265,12 +267,13 @@ class Run:
 
     def watched(self, command: dict[str, Any], at_most_s: float) -> Seen | None:
         """The answer to a command that runs queries, with what else the machine did meanwhile; None after a failure."""
+        memory = memory_ns()
         watch, before = Watch(), self._meter.read()
         answer = self._ask(command, at_most_s + self.plan.hang_seconds)
         if answer is None:
             return None
         joules, load = self._meter.between(before, self._meter.read()), watch.stop(answer["whole_cpu_s"])
-        return Seen(answer, load, joules, self._pace.slowdown(answer["canaries_ns"]))
+        return Seen(answer, load, joules, self._pace.slowdown(answer["canaries_ns"]), max(memory, memory_ns()))
 
     def _left_s(self, scope: str) -> float:
         return max(0.0, min(WINDOW_AT_MOST_S, self._seconds_of(scope) - self.spent_s[scope]))

@@ -8,8 +8,8 @@ other programs) break even the first, which is why the session watches for them.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import ceil, isfinite, log
-from statistics import fmean, median
+from math import ceil, exp, isfinite, log, sqrt
+from statistics import fmean, median, stdev
 
 from profiler.dependence import inflation
 from profiler.errors import BadSamples
@@ -17,6 +17,9 @@ from profiler.sequential import evidence_above, evidence_below, quantile_ranks
 
 ALIKE = 0.75
 """Below this share of independent queries the clusters are told: of independent draws one in ten looks that way."""
+
+LEAST_WINDOWS = 4
+"""Fewer say nothing about what varies between them."""
 
 
 class Outcome(StrEnum):
@@ -152,6 +155,17 @@ def median_sequence(latencies_ms: Sequence[float], alpha: float) -> tuple[float,
         return None
     ordered = sorted(latencies_ms)
     return ordered[ranks[0] - 1], ordered[ranks[1] - 1]
+
+
+def uncertainty(medians_ms: Sequence[float]) -> float | None:
+    """Half the 95 % interval of Student's t around the geometric mean, as a share of it; None with fewer than four."""
+    from scipy.special import stdtrit
+
+    count = len(medians_ms)
+    if count < LEAST_WINDOWS:
+        return None
+    spread = stdev(log(value) for value in medians_ms) / sqrt(count)
+    return exp(spread * float(stdtrit(count - 1, 0.975))) - 1
 
 
 def _refuse_bad(latencies_ms: Sequence[float]) -> None:

@@ -113,8 +113,11 @@ class Row:
 
         It tells whether the machine was as fast for one measurement as for the other.
         """
-        mine, theirs = (row.profile.pace_ns if row.profile is not None else None for row in (self, other))
-        return mine / theirs if mine and theirs else None
+        return _ratio(*(row.profile.pace_ns if row.profile else None for row in (self, other)))
+
+    def memory_beside(self, other: Row) -> float | None:
+        """The same of the profiler's reads through memory, their medians."""
+        return _ratio(*(row.profile.memory_ns if row.profile else None for row in (self, other)))
 
     @property
     def measured_s(self) -> float:
@@ -134,6 +137,11 @@ class Row:
     def _summaries(self) -> dict[str, Summary]:
         # tables ask for the same figures again and again, and each takes a sort
         return {}
+
+    def uncertainty(self, scope: str | None = None) -> float | None:
+        """How far the median may be off, as a share of it; None where too little was measured to say."""
+        scope = scope or self.scope
+        return self.profile.uncertainty(scope) if self.profile is not None and self.summary(scope) else None
 
     def median_ms(self, scope: str | None = None) -> float | None:
         figures = self.summary(scope)
@@ -178,6 +186,10 @@ class Row:
             "profile": profile and Profile.from_json(profile),
         }
         return cls(**{**document, **parts})
+
+
+def _ratio(mine: float | None, theirs: float | None) -> float | None:
+    return mine / theirs if mine and theirs else None
 
 
 def now() -> str:

@@ -27,12 +27,13 @@ from edge.trainers.reference import Counted
 from zoo.models import ModelCard
 
 MIN_QUERIES = 128
-MAX_SECONDS = 3.0
+MAX_SECONDS = 4.0
 """Of counted windows in the whole pipeline: slow networks get fewer queries, and their profiles say so."""
 
 WARMUP_CAP_S = 3.0
-WINDOW_QUERIES = 16
-"""Half of what a job takes: networks of 100 ms fill most of a large zoo, and a window is the least that is timed."""
+WINDOW_QUERIES = 8
+"""A quarter of what a job takes: networks of 100 ms fill most of a large zoo, and several windows in a short time tell
+how far the median may be off."""
 
 
 @dataclass

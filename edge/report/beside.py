@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.profiling.row import Row
 from edge.report.leaderboard import notes
-from profiler.canary import APART
+from profiler.canary import APART, MEMORY_APART
 from profiler.compare import Comparison
 
 
@@ -34,8 +34,11 @@ def doubts(one: Row, other: Row) -> list[str]:
         mine, theirs = getattr(one.key, name), getattr(other.key, name)
         if mine != theirs:
             found.append(f"{name.replace('_', ' ')} {mine} beside {theirs}")
-    apart = one.pace_beside(other)
-    if apart is not None and not 1 / APART <= apart <= APART:
-        slower = reference(one if apart > 1 else other)
-        found.append(f"the machine itself was {max(apart, 1 / apart) - 1:.0%} slower while {slower} ran")
+    for what, apart, enough in (
+        ("machine itself", one.pace_beside(other), APART),
+        ("way to memory", one.memory_beside(other), MEMORY_APART),
+    ):
+        if apart is not None and not 1 / enough <= apart <= enough:
+            slower = reference(one if apart > 1 else other)
+            found.append(f"the {what} was {max(apart, 1 / apart) - 1:.0%} slower while {slower} ran")
     return found + [f"{reference(row)} is {said}" for row in (one, other) if (said := notes(row))]

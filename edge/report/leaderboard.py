@@ -25,6 +25,8 @@ ROOMY, COMMON, NARROW = 132, 100, 80
 """Columns of the terminal: from ROOMY on sizes are shown too; below COMMON notes follow the table; below NARROW only
 what ranks."""
 REASONS_TOLD = 3
+UNCERTAIN = 0.03
+"""A median that may be further off says so."""
 OTHER_ANSWERS = "answers differ from PyTorch's"
 
 
@@ -197,6 +199,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[Entry], str]], ...] = (
     ("precision", 0, lambda entry: entry.row.key.precision),
     ("threads", ROOMY, lambda entry: str(entry.row.key.threads)),
     ("median", ROOMY, lambda entry: words.milliseconds(entry.row.median_ms()) if entry.row.scope else ""),
+    ("±", ROOMY, lambda entry: figure(entry.row.uncertainty(), "{:.1%}") if entry.row.scope else ""),
     ("p90", NARROW, lambda entry: words.milliseconds(entry.row.p90_ms()) if entry.row.scope else ""),
     ("fps p90", 0, lambda entry: words.rate(entry.row.fps()).removesuffix(" fps") if entry.row.scope else "none"),
     ("parameters", ROOMY, lambda entry: words.amount(entry.row.subject.parameters)),
@@ -231,7 +234,8 @@ def _csv_line(row: Row) -> dict[str, Any]:
         "width": what.width, "height": what.height,
         "engine": key.engine, "engine_version": key.engine_version, "precision": key.precision, "threads": key.threads,
         "state": row.state, "scope": row.scope, "queries": figures and figures.n,
-        "median_ms": figures and figures.median, "p90_ms": figures and figures.p90, "p99_ms": figures and figures.p99,
+        "median_ms": figures and figures.median, "uncertainty": row.uncertainty(),
+        "p90_ms": figures and figures.p90, "p99_ms": figures and figures.p99,
         "fps_p90": figures and figures.fps_p90,
         "parameters": what.parameters, "flops": what.flops, "model_bytes": row.model_bytes,
         "peak_rss_mb": profile and profile.peak_rss_mb,
@@ -313,6 +317,8 @@ def notes(row: Row) -> str:
     if row.state == "measured" and row.profile is not None and not row.profile.stable:
         notes.append("unstable")
     notes += ["disturbed"] if row.disturbed else []
+    uncertain = row.uncertainty()
+    notes += [f"median ± {uncertain:.0%}"] if uncertain is not None and uncertain > UNCERTAIN else []
     notes += [OTHER_ANSWERS] if row.parity_holds is False else []
     return "; ".join(notes)
 

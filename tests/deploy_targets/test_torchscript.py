@@ -13,6 +13,7 @@ import torch
 
 from deploy_targets.base import BF16, FP32, Array
 from deploy_targets.errors import ConversionFailed, EngineMissing, ModelUnreadable, PlacementRefused
+from deploy_targets.memory import keep_freed
 from deploy_targets.torchscript import TorchScript, _constants, undeprecated, write_named
 
 SHAPE = (1, 3, 10, 14)
@@ -177,6 +178,7 @@ def test_placement_counts_the_operators_that_ran(model: Path, threads: int) -> N
     placement = ENGINE.open(model, threads=threads).placement()
     assert placement.pop("nodes")["cpu"] >= 5
     assert placement.pop("arithmetic") == {"fp32": 3}
+    assert placement.pop("memory") == keep_freed()
     assert placement == {
         "engine": "torchscript",
         "version": torch.__version__,

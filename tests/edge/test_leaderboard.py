@@ -17,10 +17,11 @@ from edge.profiling.row import Key, Row, Subject
 from edge.report.leaderboard import board_title, boards, csv_text, show, support_table, write_csv
 from edge.report.pareto import Chart, Point, charts, front, pareto_png, pareto_svg, write_charts
 from edge.report.published import ANY_FORM, comparison_text, static_comparison
-from profiler.record import Profile
+from profiler.record import Profile, Window
 
 MACHINE = {"key": "feedfacefeedface", "cpu_model": "Cortex-A76", "logical_cores": 4}
 MACHINES = {MACHINE["key"]: MACHINE}
+WINDOW = Window("pipeline", 1, 0.01, 1.0, 0.0, 0, None, counted=True)
 
 
 def row(title: str = "resnet18 64x64", milliseconds: float = 10.0, **changes: Any) -> Row:
@@ -124,6 +125,16 @@ def test_other_answers_and_failures_have_no_rank() -> None:
     ]
 
 
+def test_a_median_that_varied_from_window_to_window_says_how_far_it_may_be_off() -> None:
+    varied, steady = ((10.0, 11.0, 10.0, 11.5), (10.0, 10.1, 10.0, 10.1))
+    entries = [
+        boards([row(samples_ms={"pipeline": times}, windows=tuple(WINDOW for _ in times))])[0].entries[0]
+        for times in (varied, steady)
+    ]
+    assert [entry.notes for entry in entries] == ["median ± 12%", ""]
+    assert entries[1].row.uncertainty() == pytest.approx(0.009, abs=0.001)
+
+
 def test_a_task_where_nothing_ran_still_has_a_board() -> None:
     (board,) = boards([failed("a 1x1", "refused")])
     assert (board.scope, board.entries[0].rank) == (None, None)
@@ -139,11 +150,11 @@ def test_the_terminal_to_the_letter() -> None:
     rows = [row(), row("mobilenet-v2 64x64", 2.5, engine="openvino", precision="int8", parity_holds=None)]
     assert shown([*rows, failed("vit 64x64", "out of memory")]) == [
         "Image classification on Cortex-A76, 4 cores; the whole way from image to answer: decode, prepare, run the network, interpret",  # noqa: E501
-        "rank  model               engine       precision  threads   median      p90  fps p90  parameters  FLOPs  quoted  parity     notes",  # noqa: E501
-        "─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────",
-        "   1  mobilenet-v2 64x64  openvino     int8             1  2.50 ms  2.50 ms      400      11.2 M  150 M    69.9  unchecked",  # noqa: E501
-        "   2  resnet18 64x64      onnxruntime  fp32             1  10.0 ms  10.0 ms      100      11.2 M  150 M    69.9  holds",  # noqa: E501
-        "   -  vit 64x64           onnxruntime  fp32             1                       none      11.2 M  150 M    69.9  unchecked  out of memory",  # noqa: E501
+        "rank  model               engine       precision  threads   median  ±      p90  fps p90  parameters  FLOPs  quoted  parity     notes",  # noqa: E501
+        "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────",
+        "   1  mobilenet-v2 64x64  openvino     int8             1  2.50 ms  -  2.50 ms      400      11.2 M  150 M    69.9  unchecked",  # noqa: E501
+        "   2  resnet18 64x64      onnxruntime  fp32             1  10.0 ms  -  10.0 ms      100      11.2 M  150 M    69.9  holds",  # noqa: E501
+        "   -  vit 64x64           onnxruntime  fp32             1                          none      11.2 M  150 M    69.9  unchecked  out of memory",  # noqa: E501
         "",
     ]
 

@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.errors import BadSamples
-from profiler.stats import Outcome, median_sequence, summary, verdict, verdict_beside_load
+from profiler.stats import Outcome, median_sequence, summary, uncertainty, verdict, verdict_beside_load
 
 latencies = st.lists(st.floats(min_value=0.01, max_value=1e4), min_size=1, max_size=300)
 
@@ -112,3 +113,16 @@ def test_numbers_that_are_no_latencies_are_refused(bad: list[float]) -> None:
 
 def test_a_verdict_says_its_outcome_in_json() -> None:
     assert json.dumps(verdict([1.0] * 64, 2.0).outcome) == '"PASS"'
+
+
+def test_the_median_lies_as_near_as_it_says_in_95_of_100_measurements() -> None:
+    drawn = np.random.default_rng(7).lognormal(mean=np.log(10.0), sigma=0.03, size=(4000, 8))
+    said = [uncertainty(medians) for medians in drawn.tolist()]
+    off = np.abs(np.log(drawn).mean(axis=1) - np.log(10.0))
+    held = np.mean([away <= np.log1p(share) for away, share in zip(off, said, strict=True) if share is not None])
+    assert 0.94 <= held <= 0.96
+
+
+def test_too_few_windows_tell_no_uncertainty() -> None:
+    assert uncertainty([10.0, 10.1, 10.2]) is None
+    assert uncertainty([10.0] * 4) == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.profiling.row import Key, Row, Subject
 from edge.report.beside import doubts
-from profiler.record import Profile
+from profiler.record import Profile, Window
 
 
 def row(pace_ns: int | None = 7_100, run: str = "one", stable: bool = True, **key: Any) -> Row:
@@ -40,6 +40,15 @@ def test_a_machine_that_was_slower_for_one_is_told_and_for_which() -> None:
     assert doubts(row(), row(pace_ns=10_700)) == [
         "the machine itself was 51% slower while net 64x64:openvino:fp32:1 ran"
     ]
+
+
+def test_a_slower_way_to_memory_is_told_although_the_arithmetic_was_as_fast() -> None:
+    one, other = (row(), row())
+    fast, slow = (Window("pipeline", 64, 0.3, 1.0, 0.0, 0, None, True, memory_ns=took) for took in (370_000, 440_000))
+    assert one.profile is not None
+    one, other = (replace(one, profile=replace(one.profile, windows=(window,))) for window in (slow, fast))
+    assert doubts(one, other) == ["the way to memory was 19% slower while net 64x64:openvino:fp32:1 ran"]
+    assert doubts(other, row()) == []
 
 
 def test_what_a_row_says_against_itself_is_repeated() -> None:
