@@ -3,14 +3,15 @@
     python benchmarks/repeatability.py [--models 8]
 
 Every form of a model is measured as `edge profile` does it, once for all models, then once more. A row is right if
-its medians lie within 3 %, or if the two say that they were disturbed, unstable or known to no 3 %, or ran while the
-machine itself or its memory was slower; the winner of a model is right if it is the same, or if both are called a tie
+its medians lie within 3 %, or if the two say that they were disturbed or unstable, that they may be off by that much
+(each row's ±), or that the machine itself or its memory was slower beside one of them; the winner of a model is right if it is the same, or if both are called a tie
 (less than 3 % apart).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from pathlib import Path
 
@@ -68,17 +69,19 @@ def main() -> int:
 
 def differences(first: dict[Form, Row], second: dict[Form, Row]) -> int:
     """How many medians differ without a word of what disturbed them."""
-    print(f"\n{'model':<26} {'engine':<12} {'first ms':>9} {'second ms':>9} {'differ':>7}  says")
+    print(f"\n{'model':<26} {'engine':<12} {'first ms':>9} {'±':>5} {'second ms':>9} {'±':>5} {'differ':>7}  says")
     quiet = said = unsaid = 0
     for title, engine in sorted(first.keys() & second.keys()):
         one, two = first[title, engine], second[title, engine]
         before, after = one.median_ms() or 0.0, two.median_ms() or 0.0
         differ = abs(after / before - 1)
-        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower(one, two)]))
+        off = one.uncertainty() or 0.0, two.uncertainty() or 0.0
+        told = ["within ±"] if WITHIN < differ <= math.hypot(*off) else []
+        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower(one, two), *told]))
         quiet += differ <= WITHIN
         said += differ > WITHIN and doubt != ""
         unsaid += differ > WITHIN and not doubt
-        print(f"{title:<26} {engine:<12} {before:9.3f} {after:9.3f} {differ:7.1%}  {doubt}")
+        print(f"{title:<26} {engine:<12} {before:9.3f} {off[0]:5.1%} {after:9.3f} {off[1]:5.1%} {differ:7.1%}  {doubt}")
     print(f"{quiet} of {len(first)} within {WITHIN:.0%}, {said} beyond and said so, {unsaid} beyond unsaid")
     return unsaid
 
@@ -86,8 +89,7 @@ def differences(first: dict[Form, Row], second: dict[Form, Row]) -> int:
 def doubts(row: Row) -> list[str]:
     """What the row itself says against its median."""
     unstable = row.profile is not None and not row.profile.stable
-    wide = (row.uncertainty() or 0) > WITHIN
-    return [word for word, holds in (("disturbed", row.disturbed), ("unstable", unstable), ("±", wide)) if holds]
+    return [word for word, holds in (("disturbed", row.disturbed), ("unstable", unstable)) if holds]
 
 
 def slower(one: Row, two: Row) -> list[str]:
