@@ -2,16 +2,17 @@
 
     python benchmarks/backends.py [--models 5] [--seconds 2] [--rounds 9] [--engine openvino]
 
-OpenVINO is held against its benchmark_app, given edge's own input: left to itself it feeds bytes instead of floats, which
-is 1 to 3 % faster. It tells two things. The median of its latencies is taken inside the library, without the input's
-way in, the outputs' way out and the call itself, of which the last alone is 0.1 ms in Python; edge's `device`, shown
-beside, is nearest to it. What a turn of its loop takes, its duration over its count, has the call in it: that is
+OpenVINO is held against its benchmark_app, given edge's own input: left to itself it feeds bytes instead of floats,
+which is 1 to 3 % faster. It tells two things. The median of its latencies is taken inside the library, without the
+input's way in, the outputs' way out and the call itself, of which the last alone is 0.1 ms in Python; edge's `device`,
+shown beside, is nearest to it. What a turn of its loop takes, its duration over its count, has the call in it: that is
 what a program waits for, and what the mean of edge's `runtime` is held against. Means feel every interruption, so they
 are told beside the medians and not in their place.
 
-ONNX Runtime's wheel brings no onnxruntime_perf_test, so the peer is the loop that program runs: one session, one thread,
-`run` again and again. Edge and peer take turns in short rounds, and each ratio is the median of those of the rounds, so
-that a slow minute of the machine hits both; its range holds the middle half. The last column is what edge's loop adds.
+ONNX Runtime's wheel brings no onnxruntime_perf_test, so the peer is the loop that program runs: one session, one
+thread, `run` again and again. Edge and peer take turns in short rounds, and each ratio is the median of those of the
+rounds, so that a slow minute of the machine hits both; its range holds the middle half. The last column is what edge's
+loop adds.
 """
 
 from __future__ import annotations

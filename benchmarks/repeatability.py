@@ -2,10 +2,10 @@
 
     python benchmarks/repeatability.py [--models 8]
 
-Every form of a model is measured as `edge profile` does it, once for all models, then once more. A row is right if
-its medians lie within 3 %, or if the two say that they were disturbed or unstable, that they may be off by that much
-(each row's ±), or that the machine itself or its memory was slower beside one of them; the winner of a model is right if it is the same, or if both are called a tie
-(less than 3 % apart).
+Every form of a model is measured as `edge profile` does it, once for all models, then once more. A row is right if its
+medians lie within 3 %, or if the two say that they were disturbed or unstable, that they may be off by that much (each
+row's ±), or that the machine itself or its memory was slower beside one of them; the winner of a model is right if it
+is the same, or if both are called a tie (less than 3 % apart).
 """
 
 from __future__ import annotations
