@@ -38,6 +38,11 @@ class Frame:
         return mapped
 
 
+def use_threads(count: int) -> None:
+    """Let OpenCV resize and convert with as many threads as the network gets; its default is all cores there are."""
+    cv2.setNumThreads(count)
+
+
 def read(path: Path) -> Image:
     """Decode a file to (H, W, 3) BGR, 8 bit; grey, alpha and 16 bit are brought there, EXIF rotation is applied.
 

@@ -10,7 +10,7 @@ from deploy_targets.base import Session
 from deploy_targets.registry import backend
 from edge.errors import BadRequest, VerificationFailed
 from edge.predictor.answers import Answer, postprocess
-from edge.predictor.images import Box, Image, preprocess
+from edge.predictor.images import Box, Image, preprocess, use_threads
 from edge.predictor.spec import SPEC_FILE, PackageSpec
 
 
@@ -23,15 +23,16 @@ class Predictor:
 
     @classmethod
     def open(cls, folder: Path, threads: int | None = None) -> Predictor:
-        """Load `folder`/model.json and its model file.
+        """Load `folder`/model.json and its model file; `threads` bind the whole process, by default the package's own.
 
         Raises:
             VerificationFailed: the description is missing or malformed.
             DeployError: the engine is missing or cannot open the file.
         """
         spec = read_spec(folder)
-        engine = backend(spec.engine)
-        session = engine.open(folder / spec.model_file, threads=threads or spec.threads, precision=spec.precision)
+        threads = threads or spec.threads
+        use_threads(threads)
+        session = backend(spec.engine).open(folder / spec.model_file, threads=threads, precision=spec.precision)
         return cls(spec, session)
 
     def __call__(self, image: Image, box: Box | None = None) -> Answer:

@@ -475,6 +475,29 @@ def test_description_survives_json() -> None:
     assert PackageSpec.model_validate_json(described.model_dump_json()) == described
 
 
+class NoEngine:
+    """Opens whatever it is given."""
+
+    def open(self, model: Path, *, threads: int, precision: str) -> tuple[Path, int, str]:
+        return model, threads, precision
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 3), (1, 1)])
+def test_the_threads_of_a_package_bind_opencv_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int | None, used: int
+) -> None:
+    described = spec("classification", ("cat", "dog"), threads=3)
+    (tmp_path / "model.json").write_text(described.model_dump_json(), encoding="utf-8")
+    monkeypatch.setattr("edge.predictor.predictor.backend", lambda _name: NoEngine())
+    before = cv2.getNumThreads()
+    try:
+        opened: Any = Predictor.open(tmp_path, asked)
+        assert opened.session == (tmp_path / described.model_file, used, described.precision)
+        assert cv2.getNumThreads() == used
+    finally:
+        cv2.setNumThreads(before)
+
+
 def test_folder_without_a_description_is_no_package(tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed) as caught:
         Predictor.open(tmp_path)
