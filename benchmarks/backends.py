@@ -32,7 +32,7 @@ import numpy as np
 from deploy_targets.mmdeploy import export_onnx
 from deploy_targets.registry import backend
 from edge.artefacts.blueprint import blueprint
-from edge.profiling.onnxfile import FACTORY
+from edge.profiling.onnxfile import FACTORY, timed_input
 from profiler.session import Candidate, Profile, measure
 from zoo.models import find
 
@@ -82,7 +82,8 @@ def theirs(engine: str, model: Path, shape: list[int], seconds: float) -> Peer:
     tool = Path(sys.executable).with_name("benchmark_app")
     options = {"-d": "CPU", "-api": "sync", "-hint": "none", "-nstreams": "1", "-nthreads": "1"}
     options |= {"-infer_precision": "f32", "-m": str(model), "-t": str(round(seconds))}
-    options |= {"-ip": "f32", "-i": str(same_input(model.with_name("input.npy"), shape))}
+    options |= {"-ip": "f32", "-i": str(model.with_name("input.npy"))}
+    np.save(options["-i"], timed_input(shape))
     command = [sys.executable, str(tool), *(word for option in options.items() for word in option)]
     told = _answer(command)
     words = (r"Median:\s+([0-9.]+) ms", r"Duration:\s+([0-9.]+) ms", r"Count:\s+([0-9]+) iterations")
@@ -91,12 +92,6 @@ def theirs(engine: str, model: Path, shape: list[int], seconds: float) -> Peer:
         raise SystemExit(f"benchmark_app told no median, duration or count:\n{told[-2000:]}")
     median, duration, count = found
     return Peer(median, duration / count)
-
-
-def same_input(path: Path, shape: list[int]) -> Path:
-    """What `ours` is fed, as edge.profiling.onnxfile draws it."""
-    np.save(path, np.random.default_rng(0).standard_normal(shape, np.float32))
-    return path
 
 
 def _answer(command: list[str]) -> str:

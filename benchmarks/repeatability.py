@@ -20,7 +20,7 @@ from edge.profiling.database import Database, Filter
 from edge.profiling.results import Circumstances
 from edge.profiling.row import Row
 from edge.profiling.sweep import sweep
-from profiler.canary import APART, MEMORY_APART
+from edge.report.beside import unlike
 from profiler.hardware import fingerprint
 from zoo.models import find
 
@@ -76,8 +76,9 @@ def differences(first: dict[Form, Row], second: dict[Form, Row]) -> int:
         before, after = one.median_ms() or 0.0, two.median_ms() or 0.0
         differ = abs(after / before - 1)
         off = one.uncertainty() or 0.0, two.uncertainty() or 0.0
+        slower = [f"slower {what}" for what in unlike(one, two)]
         told = ["within ±"] if WITHIN < differ <= math.hypot(*off) else []
-        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower(one, two), *told]))
+        doubt = " and ".join(dict.fromkeys([*doubts(one), *doubts(two), *slower, *told]))
         quiet += differ <= WITHIN
         said += differ > WITHIN and doubt != ""
         unsaid += differ > WITHIN and not doubt
@@ -90,12 +91,6 @@ def doubts(row: Row) -> list[str]:
     """What the row itself says against its median."""
     unstable = row.profile is not None and not row.profile.stable
     return [word for word, holds in (("disturbed", row.disturbed), ("unstable", unstable)) if holds]
-
-
-def slower(one: Row, two: Row) -> list[str]:
-    """What of the machine itself was slower beside one of them, as `edge profile compare` says it."""
-    beside = (("machine", one.pace_beside(two), APART), ("memory", one.memory_beside(two), MEMORY_APART))
-    return [f"slower {what}" for what, apart, enough in beside if apart and not 1 / enough <= apart <= enough]
 
 
 def winners(first: dict[Form, Row], second: dict[Form, Row]) -> int:

@@ -68,23 +68,24 @@ class Profile:
     @property
     def disturbed(self) -> bool:
         """Whether windows of the raced scope count although something disturbed them."""
-        return any(window.counted and window.disturbed and window.scope == self.scope for window in self.windows)
+        return any(window.disturbed for window in self._counted(self.scope))
 
     @property
     def memory_ns(self) -> float | None:
         """What reading through memory took beside the windows that count, their median."""
-        windows = [window for window in self.windows if window.counted and window.scope == self.scope]
-        told = [window.memory_ns for window in windows if window.memory_ns is not None]
+        told = [window.memory_ns for window in self._counted(self.scope) if window.memory_ns is not None]
         return median(told) if told else None
 
     def windows_ms(self, scope: str) -> list[tuple[float, ...]]:
         """The counted latencies of a scope, window by window."""
         samples, found, start = self.samples_ms.get(scope, ()), list[tuple[float, ...]](), 0
-        for window in self.windows:
-            if window.counted and window.scope == scope:
-                found.append(samples[start : start + window.queries])
-                start += window.queries
+        for window in self._counted(scope):
+            found.append(samples[start : start + window.queries])
+            start += window.queries
         return found
+
+    def _counted(self, scope: str) -> list[Window]:
+        return [window for window in self.windows if window.counted and window.scope == scope]
 
     def summary(self, scope: str | None = None) -> Summary:
         """Figures of one scope, the raced one by default; BadSamples if there are none."""

@@ -72,7 +72,6 @@ class Seen:
     load: Load
     joules: dict[str, float]
     slowdown: float
-    memory_ns: int
 
     @property
     def reason(self) -> str:
@@ -149,7 +148,7 @@ class Run:
 
     def measure_window(self, scope: str) -> None:
         """One window that counts, or, while retries are left, one repeated later because something disturbed it."""
-        left_s = self._left_s(scope)
+        left_s, memory_before_ns = self._left_s(scope), memory_ns()
         seen = self.watched(self._run_command(scope, left_s), left_s)
         if seen is None:
             return
@@ -176,7 +175,7 @@ class Run:
                 slowdown=seen.slowdown,
                 throttled=load.throttled,
                 joules=seen.joules,
-                memory_ns=seen.memory_ns,
+                memory_ns=max(memory_before_ns, memory_ns()),
             )
         )
         if counted and reason:
@@ -267,13 +266,12 @@ class Run:
 
     def watched(self, command: dict[str, Any], at_most_s: float) -> Seen | None:
         """The answer to a command that runs queries, with what else the machine did meanwhile; None after a failure."""
-        memory = memory_ns()
         watch, before = Watch(), self._meter.read()
         answer = self._ask(command, at_most_s + self.plan.hang_seconds)
         if answer is None:
             return None
         joules, load = self._meter.between(before, self._meter.read()), watch.stop(answer["whole_cpu_s"])
-        return Seen(answer, load, joules, self._pace.slowdown(answer["canaries_ns"]), max(memory, memory_ns()))
+        return Seen(answer, load, joules, self._pace.slowdown(answer["canaries_ns"]))
 
     def _left_s(self, scope: str) -> float:
         return max(0.0, min(WINDOW_AT_MOST_S, self._seconds_of(scope) - self.spent_s[scope]))

@@ -122,12 +122,17 @@ def _candidate(form: Form, shape: tuple[int, ...], threads: int) -> Candidate:
     return Candidate(form.variant.title, FACTORY, arguments)
 
 
-def callables(model: str, engine: str, precision: str, shape: list[int], threads: int) -> dict[str, Any]:
-    """What the profiler times, built inside its child process: a random input through execution and transfers."""
+def timed_input(shape: Sequence[int]) -> Array:
+    """Noise, the same each time."""
     import numpy
 
+    return numpy.random.default_rng(0).standard_normal(shape, numpy.float32)
+
+
+def callables(model: str, engine: str, precision: str, shape: list[int], threads: int) -> dict[str, Any]:
+    """What the profiler times, built inside its child process: a random input through execution and transfers."""
     session = backend(engine).open(Path(model), threads=threads, precision=precision)
-    tensor = numpy.random.default_rng(0).standard_normal(shape, numpy.float32)
+    tensor = timed_input(shape)
     return {
         "device": session.bound(tensor),
         "runtime": lambda: session.run(tensor),

@@ -24,6 +24,15 @@ def sentence(one: Row, other: Row, scope: str, found: Comparison) -> str:
     )
 
 
+def unlike(one: Row, other: Row) -> dict[str, float]:
+    """What of the machine was not as fast beside one row as beside the other: how many times slower for the first."""
+    told = (
+        ("machine itself", one.pace_beside(other), APART),
+        ("way to memory", one.memory_beside(other), MEMORY_APART),
+    )
+    return {what: apart for what, apart, enough in told if apart is not None and not 1 / enough <= apart <= enough}
+
+
 def doubts(one: Row, other: Row) -> list[str]:
     """What the interval does not know of: other circumstances, and what each row says against itself."""
     found = []
@@ -34,11 +43,7 @@ def doubts(one: Row, other: Row) -> list[str]:
         mine, theirs = getattr(one.key, name), getattr(other.key, name)
         if mine != theirs:
             found.append(f"{name.replace('_', ' ')} {mine} beside {theirs}")
-    for what, apart, enough in (
-        ("machine itself", one.pace_beside(other), APART),
-        ("way to memory", one.memory_beside(other), MEMORY_APART),
-    ):
-        if apart is not None and not 1 / enough <= apart <= enough:
-            slower = reference(one if apart > 1 else other)
-            found.append(f"the {what} was {max(apart, 1 / apart) - 1:.0%} slower while {slower} ran")
+    for what, apart in unlike(one, other).items():
+        slower = reference(one if apart > 1 else other)
+        found.append(f"the {what} was {max(apart, 1 / apart) - 1:.0%} slower while {slower} ran")
     return found + [f"{reference(row)} is {said}" for row in (one, other) if (said := notes(row))]
