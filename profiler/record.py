@@ -1,11 +1,12 @@
 """What a measurement leaves behind, with its JSON form. Knows nothing about how it was taken."""
 
-from dataclasses import asdict, dataclass, field, fields
-from statistics import median
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from statistics import median, median_low
 from typing import Any
 
-from profiler.energy import Energy
-from profiler.stats import Outcome, Summary, Verdict, summary, uncertainty
+from profiler.energy import Energy, per_query
+from profiler.stats import LEAST_PROCESSES, Outcome, Summary, Verdict, summary, uncertainty
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Window:
 
     `disturbed` windows have their `reason`; they are repeated (`counted` is False) while retries are left. `slowdown`
     is the slower of the canaries before and after over the best of this process, `memory_ns` the slower of the reads
-    through memory. None and {} are what the machine, or an older record, does not tell.
+    through memory. `process` counts the processes of a pooled profile from 0. None and {} are what the machine, or an
+    older record, does not tell.
     """
 
     scope: str
@@ -31,6 +33,7 @@ class Window:
     throttled: int | None = None
     joules: dict[str, float] = field(default_factory=dict)
     memory_ns: int | None = None
+    process: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,12 @@ class Profile:
 
     def windows_ms(self, scope: str) -> list[tuple[float, ...]]:
         """The counted latencies of a scope, window by window."""
-        samples, found, start = self.samples_ms.get(scope, ()), list[tuple[float, ...]](), 0
+        return [latencies for _, latencies in self._timed(scope)]
+
+    def _timed(self, scope: str) -> list[tuple[Window, tuple[float, ...]]]:
+        samples, found, start = self.samples_ms.get(scope, ()), list[tuple[Window, tuple[float, ...]]](), 0
         for window in self._counted(scope):
-            found.append(samples[start : start + window.queries])
+            found.append((window, samples[start : start + window.queries]))
             start += window.queries
         return found
 
@@ -92,12 +98,20 @@ class Profile:
         return summary(self.samples_ms.get(scope or self.scope, ()))
 
     def uncertainty(self, scope: str | None = None) -> float | None:
-        """How far the median may be off, as a share of it: half a 95 % interval; None with too few windows to say.
+        """How far the median may be off, as a share of it: half a 95 % interval; None with too little to say.
 
-        Student's interval of the logs of the windows' medians (W. S. Gosset, Biometrika 6, 1908). It holds what varied
-        from window to window, not what was the same in all: this process, this hour.
+        Student's interval of the logs of medians (W. S. Gosset, Biometrika 6, 1908): those of the windows, and those of
+        the processes of a pooled profile; the wider one. What was the same in all of them it does not hold.
         """
-        return uncertainty([median(window) for window in self.windows_ms(scope or self.scope)])
+        timed = self._timed(scope or self.scope)
+        by_process: dict[int, list[float]] = {}
+        for window, latencies in timed:
+            by_process.setdefault(window.process, []).extend(latencies)
+        told = (
+            uncertainty([median(latencies) for _, latencies in timed]),
+            uncertainty([median(latencies) for latencies in by_process.values()], LEAST_PROCESSES),
+        )
+        return max((each for each in told if each is not None), default=None)
 
     def to_json(self) -> dict[str, Any]:
         """A document for `json.dumps`."""
@@ -118,6 +132,49 @@ class Profile:
                 "energy": energy and Energy(**energy),
             }
         )
+
+
+def pooled(profiles: Sequence[Profile]) -> Profile:
+    """One profile of a candidate that was loaded and measured several times, each time in a new process.
+
+    A process may be slow from its first query to its last, by where its memory lies, and its windows agree on that;
+    so may a minute of the machine. Only other processes, minutes apart, tell. All their latencies count alike; an error
+    in one is the whole's.
+
+    Raises:
+        ValueError: there is none, or they had a limit to hold, which a race may have ended at different points.
+    """
+    if not profiles or any(profile.limit_ms is not None for profile in profiles):
+        raise ValueError("only profiles without a limit can be pooled")
+    first, windows = profiles[0], list[Window]()
+    for number, profile in enumerate(profiles):
+        windows += [replace(window, process=number) for window in profile.windows]
+    counted = [window for window in windows if window.counted and window.scope == first.scope]
+    paces = [profile.pace_ns for profile in profiles if profile.pace_ns is not None]
+    return replace(
+        first,
+        samples_ms=_joined(profile.samples_ms for profile in profiles),
+        warmup_ms=_joined(profile.warmup_ms for profile in profiles),
+        rejected_ms=_joined(profile.rejected_ms for profile in profiles),
+        stable=all(profile.stable for profile in profiles),
+        peak_rss_mb=max((profile.peak_rss_mb for profile in profiles if profile.peak_rss_mb), default=None),
+        windows=tuple(windows),
+        warnings=tuple(dict.fromkeys(warning for profile in profiles for warning in profile.warnings)),
+        error=next((profile.error for profile in profiles if profile.error is not None), None),
+        energy=per_query([(window.queries, window.joules) for window in counted], first.energy.reason)
+        if first.energy
+        else None,
+        # the latencies' median is that of a middling process, and so is this
+        pace_ns=median_low(paces) if paces else None,
+    )
+
+
+def _joined(parts: Iterable[dict[str, tuple[float, ...]]]) -> dict[str, tuple[float, ...]]:
+    joined: dict[str, tuple[float, ...]] = {}
+    for by_scope in parts:
+        for scope, values in by_scope.items():
+            joined[scope] = joined.get(scope, ()) + values
+    return joined
 
 
 def _verdict(document: dict[str, Any]) -> Verdict:

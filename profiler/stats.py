@@ -21,6 +21,9 @@ ALIKE = 0.75
 LEAST_WINDOWS = 4
 """Fewer say nothing about what varies between them."""
 
+LEAST_PROCESSES = 3
+"""The same, where each one costs another start; Student's t allows for so few."""
+
 
 class Outcome(StrEnum):
     """Whether enough queries were within the limit; UNDECIDED means: measure more."""
@@ -157,12 +160,12 @@ def median_sequence(latencies_ms: Sequence[float], alpha: float) -> tuple[float,
     return ordered[ranks[0] - 1], ordered[ranks[1] - 1]
 
 
-def uncertainty(medians_ms: Sequence[float]) -> float | None:
-    """Half the 95 % interval of Student's t around the geometric mean, as a share of it; None with fewer than four."""
+def uncertainty(medians_ms: Sequence[float], least: int = LEAST_WINDOWS) -> float | None:
+    """Half of Student's 95 % interval around the geometric mean, as a share of it; None with fewer than `least`."""
     from scipy.special import stdtrit
 
     count = len(medians_ms)
-    if count < LEAST_WINDOWS:
+    if count < least:
         return None
     spread = stdev(log(value) for value in medians_ms) / sqrt(count)
     return exp(spread * float(stdtrit(count - 1, 0.975))) - 1

@@ -16,8 +16,9 @@ from edge.errors import BackendMissing, BadRequest
 from edge.profiling.heat import Form
 from edge.profiling.results import LEARNED_SCOPE, Circumstances, rows
 from edge.profiling.row import Row, Subject
-from edge.profiling.sweep import MAX_SECONDS, MIN_QUERIES
+from edge.profiling.sweep import MAX_SECONDS, MIN_QUERIES, TIMES, WARMUP_CAP_S, WINDOW_QUERIES
 from edge.workdir import sha256_file
+from profiler.record import Profile, pooled
 from profiler.session import Candidate, measure
 
 FACTORY = "edge.profiling.onnxfile:callables"
@@ -42,24 +43,33 @@ def profile_file(file: Path, offer: Offer, where: Circumstances, say: Callable[[
     try:
         forms = [_form(file, variant, shape, scratch / variant.slug, say) for variant in variants]
         ready = [form for form in forms if not form.failure]
-        say(f"timing {len(ready)} forms of {file.name}")
-        profiles = (
-            measure(
-                [_candidate(form, shape, where.threads) for form in ready],
-                scope=LEARNED_SCOPE,
-                threads=where.threads,
-                min_queries=MIN_QUERIES,
-                max_seconds=MAX_SECONDS,
-                warmup_cap_s=5.0,
-            )
-            if ready
-            else []
-        )
+        profiles = _timed(file, ready, shape, where, say) if ready else []
         by_variant = {form.variant: profile for form, profile in zip(ready, profiles, strict=True)}
         what = Subject(file.name, None, file.name, "", "", shape[-1], shape[-2])
         return rows(what, forms, [by_variant.get(form.variant) for form in forms], where)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _timed(
+    file: Path, forms: Sequence[Form], shape: tuple[int, ...], where: Circumstances, say: Callable[[str], None]
+) -> list[Profile]:
+    """Every form as often as a sweep does it, each time in a new process; no other model runs in between."""
+    found = []
+    for turn in range(1, TIMES + 1):
+        say(f"timing {file.name} in {len(forms)} forms, {turn} of {TIMES} times")
+        found.append(
+            measure(
+                [_candidate(form, shape, where.threads) for form in forms],
+                scope=LEARNED_SCOPE,
+                threads=where.threads,
+                min_queries=MIN_QUERIES,
+                window_queries=WINDOW_QUERIES,
+                max_seconds=MAX_SECONDS,
+                warmup_cap_s=WARMUP_CAP_S,
+            )
+        )
+    return [pooled(times) for times in zip(*found, strict=True)]
 
 
 def input_shape(file: Path) -> tuple[int, ...]:

@@ -1,7 +1,9 @@
-"""Measures many models of the zoo on this machine, one after the other, into the database. Chooses nothing.
+"""Measures many models of the zoo on this machine, a few at a time, into the database. Chooses nothing.
 
-Every model is one heat: all its forms are loaded together and timed in turn, so that a slow minute of the machine hits
-all of them alike. A model's rows are written when its heat is over; a sweep that is stopped goes on behind the last.
+The forms of a model are loaded together and timed in turn, so that a slow second of the machine hits all of them alike.
+That is done three times, in new processes, and between two times of a model come those of its neighbours: what one
+process or one minute is like says little about the next. A model's rows are written after its last time; a sweep that
+is stopped goes on behind the last row.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import glob
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -22,13 +26,20 @@ from edge.artefacts.variant import Offer
 from edge.profiling.database import Database, Filter
 from edge.profiling.heat import Form, Workbench, pytorch_explained
 from edge.profiling.results import Circumstances, rows, subject
-from edge.profiling.row import Row, Subject
+from edge.profiling.row import Row
 from edge.trainers.reference import Counted
+from profiler.record import Profile, pooled
 from zoo.models import ModelCard
 
-MIN_QUERIES = 128
-MAX_SECONDS = 4.0
-"""Of counted windows in the whole pipeline: slow networks get fewer queries, and their profiles say so."""
+TIMES = 3
+"""How often a form is loaded and measured: the fewest that outvote one bad process."""
+
+NEIGHBOURS = 4
+"""Models that are converted, and kept on the disk, before they are timed: minutes lie between two times of each."""
+
+MIN_QUERIES = 48
+MAX_SECONDS = 1.5
+"""Of counted windows in the whole pipeline, each time: slow networks get fewer queries, and their profiles say so."""
 
 WARMUP_CAP_S = 3.0
 WINDOW_QUERIES = 8
@@ -38,19 +49,22 @@ how far the median may be off."""
 
 @dataclass
 class Progress:
-    """How far a sweep is; `left_s` is reckoned from the models done so far, None before the first. Counting them all,
-    which comes first, is quick and says nothing about that.
+    """How far a sweep is; `left_s` is reckoned from the steps done so far, None before the first. Counting the models,
+    which comes first, is quick and says nothing about that. A model takes a step to convert, and one each time.
     """
 
     total: int
-    done: int = 0
+    at: int = 0
+    steps: int = 0
+    begun: int = 0
     measured: int = 0
     failed: int = 0
     began: float = field(default_factory=time.monotonic)
 
     @property
     def left_s(self) -> float | None:
-        return (time.monotonic() - self.began) / self.done * (self.total - self.done) if self.done else None
+        elapsed_s = time.monotonic() - self.began
+        return elapsed_s / self.steps * (self.total * (1 + TIMES) - self.steps) if self.steps else None
 
 
 @dataclass(frozen=True)
@@ -86,17 +100,17 @@ def sweep(
     database.add_machine(where.hardware.to_json())
     todo = [card for card in cards if not _known(card, database, where.run)]
     progress = Progress(len(todo))
-    entries = in_turn([_entry(card, where.threads, lambda text: say(text, progress)) for card in todo])
+
+    def tell(text: str) -> None:
+        say(text, progress)
+
+    waiting = deque(in_turn([_entry(card, where.threads, tell) for card in todo]))
     progress.began = time.monotonic()
-    left: list[str] = []
-    for entry in entries:
-        if budget_s is not None and progress.done and time.monotonic() - progress.began > budget_s:
-            left.append(entry.card.title)
-            continue
-        if _known(entry.card, database, where.run):  # another process goes on with the same sweep
-            progress.total -= 1
-            continue
-        found = _heat(entry, offer, where, lambda text: say(text, progress))
+
+    def in_time() -> bool:
+        return budget_s is None or not progress.begun or time.monotonic() - progress.began <= budget_s
+
+    def write(found: Sequence[Row]) -> None:
         with database.transaction():
             for row in found:
                 database.add(row)
@@ -104,8 +118,30 @@ def sweep(
             told(row)
             progress.measured += row.state == "measured"
             progress.failed += row.state == "failed"
-        progress.done += 1
-    return Ended(progress.measured, progress.failed, tuple(left), time.monotonic() - progress.began)
+
+    while waiting and in_time():
+        with ExitStack() as kept:
+            neighbours: list[Heat] = []
+            while waiting and len(neighbours) < NEIGHBOURS and in_time():
+                entry = waiting.popleft()
+                if _known(entry.card, database, where.run):  # another process goes on with the same sweep
+                    progress.total -= 1
+                    continue
+                progress.begun += 1
+                progress.at = progress.begun
+                heat = kept.enter_context(closing(Heat(entry, offer, where)))
+                heat.convert(tell)
+                neighbours.append(heat)
+                progress.steps += 1
+            for turn in range(1, TIMES + 1):
+                for number, heat in enumerate(neighbours, start=1):
+                    progress.at = progress.begun - len(neighbours) + number
+                    heat.time(turn, tell)
+                    progress.steps += 1
+                    if turn == TIMES:
+                        write(heat.rows())
+    left = tuple(entry.card.title for entry in waiting)
+    return Ended(progress.measured, progress.failed, left, time.monotonic() - progress.began)
 
 
 def _known(card: ModelCard, database: Database, run: str) -> bool:
@@ -146,21 +182,39 @@ def in_turn(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for turn in rounds for entry in turn if entry is not None]
 
 
-def _heat(entry: Entry, offer: Offer, where: Circumstances, say: Callable[[str], None]) -> list[Row]:
-    card, what = entry.card, subject(entry.card, entry.counts)
-    scratch = Path(tempfile.mkdtemp(prefix="edge-profile-"))
-    try:
-        if entry.plan is None:
-            return _failed(what, entry.failure, offer, where)
-        bench = Workbench(entry.plan, drawn(scratch / "pictures", card.task), scratch)
-        try:
-            forms = bench.forms(offer.variants, say)
-        except ConversionFailed as error:
-            return _failed(what, str(error), offer, where)
-        say(f"timing {card.title} in {sum(not form.failure for form in forms)} forms")
-        profiles = bench.time(
-            forms,
-            threads=where.threads,
+class Heat:
+    """One model on its way: converted once, timed several times, then rows. Holds a folder until it is closed."""
+
+    def __init__(self, entry: Entry, offer: Offer, where: Circumstances) -> None:
+        self._entry, self._offer, self._where = entry, offer, where
+        self._scratch = Path(tempfile.mkdtemp(prefix="edge-profile-"))
+        self._bench: Workbench | None = None
+        self._forms: list[Form] = []
+        self._profiles: list[list[Profile]] = []
+
+    def convert(self, say: Callable[[str], None]) -> None:
+        """Make every form; what keeps all of them from being made is the reason of each."""
+        entry, failure = self._entry, self._entry.failure
+        if entry.plan is not None:
+            self._bench = Workbench(entry.plan, drawn(self._scratch / "pictures", entry.card.task), self._scratch)
+            try:
+                self._forms = self._bench.forms(self._offer.variants, say)
+            except ConversionFailed as error:
+                failure = str(error)
+        if failure:
+            self._forms = [Form(variant, Path(), failure=failure) for variant in self._offer.variants]
+        self._profiles = [[] for _ in self._forms]
+
+    def time(self, turn: int, say: Callable[[str], None]) -> None:
+        """Load all forms that have not failed in new processes, and time them against each other."""
+        able = [number for number, form in enumerate(self._forms) if not form.failure and not self._fault(number)]
+        if self._bench is None or not able:
+            return
+        title = self._entry.card.title
+        say(f"timing {title} in {len(able)} forms, {turn} of {TIMES} times")
+        profiles = self._bench.time(
+            [self._forms[number] for number in able],
+            threads=self._where.threads,
             limit_ms=None,
             max_seconds=MAX_SECONDS,
             warmup_cap_s=WARMUP_CAP_S,
@@ -168,11 +222,18 @@ def _heat(entry: Entry, offer: Offer, where: Circumstances, say: Callable[[str],
             window_queries=WINDOW_QUERIES,
             race=False,
         )
-        return rows(what, forms, profiles, where)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        for number, profile in zip(able, profiles, strict=True):
+            if profile is not None:
+                self._profiles[number].append(profile)
 
+    def _fault(self, number: int) -> bool:
+        return any(profile.error is not None for profile in self._profiles[number])
 
-def _failed(what: Subject, reason: str, offer: Offer, where: Circumstances) -> list[Row]:
-    forms = [Form(variant, Path(), failure=reason) for variant in offer.variants]
-    return rows(what, forms, [None] * len(forms), where)
+    def rows(self) -> list[Row]:
+        """A row per form, of all its times together."""
+        what = subject(self._entry.card, self._entry.counts)
+        return rows(what, self._forms, [pooled(each) if each else None for each in self._profiles], self._where)
+
+    def close(self) -> None:
+        """Give the disk back."""
+        shutil.rmtree(self._scratch, ignore_errors=True)

@@ -10,7 +10,7 @@ from edge.report import words
 def how_far(progress: Progress) -> str:
     """Before what is going on."""
     left = "" if progress.left_s is None else f", {words.duration(progress.left_s)} left"
-    return f"model {progress.done + 1} of {progress.total}{left}: "
+    return f"model {progress.at} of {progress.total}{left}: "
 
 
 def row_line(row: Row) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from edge.profiling.heat import _refuse_disk, pytorch_explained
 from edge.profiling.onnxfile import input_shape, profile_file
 from edge.profiling.results import Circumstances
 from edge.profiling.row import Key, Row, Subject, now
-from edge.profiling.sweep import Entry, in_turn, sweep
+from edge.profiling.sweep import TIMES, Entry, Progress, in_turn, sweep
 from edge.trainers.reference import Counted
 from profiler.hardware import fingerprint
 from profiler.record import Profile, Window
@@ -41,17 +43,44 @@ def failed_row(of: ModelCard, run: str) -> Row:
 
 
 class Heats:
-    """Stands in for the measuring of one model; remembers whom it measured and can be stopped at one."""
+    """Stands in for the measuring of models; remembers what it did in which order, and can be stopped somewhere."""
 
     def __init__(self, stop_at: str = "") -> None:
-        self.measured: list[str] = []
+        self.did: list[str] = []
+        self.open: set[str] = set()
         self.stop_at = stop_at
 
-    def __call__(self, entry: Entry, _offer: Offer, where: Circumstances, _say: Any) -> list[Row]:
-        if entry.card.name == self.stop_at:
+    @property
+    def converted(self) -> list[str]:
+        return [did.split()[1] for did in self.did if did.startswith("convert ")]
+
+    def __call__(self, entry: Entry, _offer: Offer, where: Circumstances) -> FakeHeat:
+        self.open.add(entry.card.name)
+        return FakeHeat(self, entry.card, where.run)
+
+
+@dataclass
+class FakeHeat:
+    heats: Heats
+    card: ModelCard
+    run: str
+
+    def convert(self, _say: Any) -> None:
+        self._do(f"convert {self.card.name}")
+
+    def time(self, turn: int, _say: Any) -> None:
+        self._do(f"time {self.card.name} {turn}")
+
+    def _do(self, what: str) -> None:
+        if what == self.heats.stop_at:
             raise KeyboardInterrupt
-        self.measured.append(entry.card.name)
-        return [failed_row(entry.card, where.run)]
+        self.heats.did.append(what)
+
+    def rows(self) -> list[Row]:
+        return [failed_row(self.card, self.run)]
+
+    def close(self) -> None:
+        self.heats.open.discard(self.card.name)
 
 
 def swept(database: Database, cards: list[ModelCard], run: str, budget_s: float | None = None) -> sweeping.Ended:
@@ -82,29 +111,48 @@ def test_a_model_that_pytorch_cannot_make_is_a_row_with_the_reason(tmp_path: Pat
         assert database.rows()[0].reason.startswith("PyTorch could not run no such 64x64: ")
 
 
+def models(count: int) -> list[ModelCard]:
+    return [card("abcdefgh"[number], quality=number) for number in range(count)]
+
+
+def test_between_two_times_of_a_model_come_those_of_its_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heats = Heats()
+    monkeypatch.setattr(sweeping, "Heat", heats)
+    with Database.open(tmp_path / "profiles.db") as database:
+        swept(database, models(5), "one")
+    times = [f"time {name} {turn}" for turn in (1, 2, 3) for name in "abcd"]
+    last = ["convert e", *(f"time e {turn}" for turn in (1, 2, 3))]
+    assert heats.did == [*(f"convert {name}" for name in "abcd"), *times, *last]
+    assert not heats.open
+
+
 def test_a_stopped_sweep_keeps_its_rows_and_goes_on_behind_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cards = [card("a", quality=1), card("b", quality=2), card("c", quality=3)]
     with Database.open(tmp_path / "profiles.db") as database:
-        stopped = Heats(stop_at="c")
-        monkeypatch.setattr(sweeping, "_heat", stopped)
+        stopped = Heats(stop_at="time c 3")
+        monkeypatch.setattr(sweeping, "Heat", stopped)
         with pytest.raises(KeyboardInterrupt):
-            swept(database, cards, "one")
+            swept(database, models(3), "one")
         assert [row.subject.model for row in database.rows(Filter(run="one"))] == ["a", "b"]
+        assert not stopped.open
         resumed = Heats()
-        monkeypatch.setattr(sweeping, "_heat", resumed)
-        ended = swept(database, cards, "one")
-    assert resumed.measured == ["c"]
+        monkeypatch.setattr(sweeping, "Heat", resumed)
+        ended = swept(database, models(3), "one")
+    assert resumed.converted == ["c"]
     assert (ended.measured, ended.failed, ended.left) == (0, 1, ())
 
 
 def test_no_model_but_the_first_is_begun_after_the_budget_and_the_rest_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "_heat", Heats())
+    heats = Heats()
+    monkeypatch.setattr(sweeping, "Heat", heats)
     with Database.open(tmp_path / "profiles.db") as database:
-        ended = swept(database, [card("a", quality=1), card("b", quality=2)], "one", budget_s=-1.0)
+        ended = swept(database, models(2), "one", budget_s=-1.0)
+    assert heats.did == ["convert a", "time a 1", "time a 2", "time a 3"]
     assert ended.left == ("b 64x64",)
 
 
@@ -114,14 +162,20 @@ def test_a_model_that_another_process_measured_for_the_same_sweep_is_not_measure
     here = Heats()
     with Database.open(tmp_path / "profiles.db") as database, Database.open(tmp_path / "profiles.db") as another:
 
-        def heat(*given: Any) -> list[Row]:
-            monkeypatch.setattr(sweeping, "_heat", here)
+        def heat(*given: Any) -> FakeHeat:
+            monkeypatch.setattr(sweeping, "Heat", here)
             swept(another, [card("b")], "one")
             return here(*given)
 
-        monkeypatch.setattr(sweeping, "_heat", heat)
+        monkeypatch.setattr(sweeping, "Heat", heat)
         swept(database, [card("a"), card("b")], "one")
-    assert here.measured == ["b", "a"]
+    assert here.converted == ["b", "a"]
+
+
+def test_the_time_left_is_that_of_all_steps() -> None:
+    progress = Progress(total=3, steps=6, began=time.monotonic() - 60)
+    assert progress.left_s == pytest.approx(60, abs=1)
+    assert Progress(total=3).left_s is None
 
 
 @pytest.mark.slow
@@ -144,6 +198,7 @@ def test_a_real_model_is_measured_on_two_engines_with_its_proofs(tmp_path: Path)
             assert row.subject.work["depthwise"] > 0
             assert row.profile is not None
             assert set(row.profile.samples_ms) == {"pipeline", "runtime", "device"}
+            assert {window.process for window in row.profile.windows} == set(range(TIMES))
             assert row.profile.facts["precision"] == "fp32"
             assert sum(row.profile.facts["nodes"].values()) > 10
             assert row.key.artefact_sha256
@@ -199,6 +254,7 @@ def test_any_onnx_file_is_measured_without_pictures(tmp_path: Path) -> None:
     assert rows[0].scope == "runtime"
     assert rows[0].profile is not None
     assert set(rows[0].profile.samples_ms) == {"runtime", "device"}
+    assert {window.process for window in rows[0].profile.windows} == set(range(TIMES))
 
 
 def edge(*arguments: str) -> Any:
