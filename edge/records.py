@@ -59,7 +59,7 @@ class Gathered:
     format: str
     source: str
     classes: tuple[str, ...]
-    matches: dict[str, str]  # object of the request -> class of the data
+    matches: dict[str, tuple[str, ...]]  # object of the request -> classes of the data
     counts: dict[str, int]  # split -> images
     median_width: int
     median_height: int
@@ -67,6 +67,7 @@ class Gathered:
     leaks_removed: tuple[str, ...]
     dataset_sha256: str
     files_sha256: str = ""  # of the folder's names, sizes and times, to notice that data changed under a job
+    meanings: tuple[str, ...] = ()  # why classes that are spelt otherwise are meant
 
 
 @dataclass(frozen=True)

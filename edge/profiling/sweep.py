@@ -104,7 +104,10 @@ def sweep(
     def tell(text: str) -> None:
         say(text, progress)
 
-    waiting = deque(in_turn([_entry(card, where.threads, tell) for card in todo]))
+    entries = []
+    for progress.at, card in enumerate(todo, start=1):
+        entries.append(_entry(card, where.threads, tell))
+    waiting = deque(in_turn(entries))
     progress.began = time.monotonic()
 
     def in_time() -> bool:

@@ -257,8 +257,8 @@ def count_rows(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def renamed_rows(gathered: Gathered) -> list[tuple[str, str]]:
-    """Objects of the request that the data calls otherwise."""
-    return [(wanted, found) for wanted, found in gathered.matches.items() if wanted != found]
+    """Objects of the request that the data calls otherwise, or has several classes of."""
+    return [(wanted, ", ".join(found)) for wanted, found in gathered.matches.items() if (wanted,) != found]
 
 
 def parity_rows(verified: Verified) -> list[tuple[str, str]]:

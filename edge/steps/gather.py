@@ -20,7 +20,7 @@ from zoo.datasets.split import split
 from zoo.demo import CLASSES as DIGITS
 from zoo.demo import write_digits
 from zoo.errors import LabelError
-from zoo.labels import match, restrict
+from zoo.labels import Vocabulary, joined, match, restrict
 
 DATASET = "dataset.json"
 SHOWN = 10  # bad files named in an error before the rest is only counted
@@ -45,8 +45,9 @@ def run(
     root = data if data is not None else _from_the_zoo(request, folder)
     checked = check_images(read_dataset(root, request.task), progress)
     _refuse_bad(checked, skip_bad)
-    matches = match(request.objects, checked.dataset.classes)
-    matched = restrict(checked.dataset, tuple(dict.fromkeys(matches.values())))
+    classes = checked.dataset.classes
+    matches = match(request.objects, Vocabulary(classes, exclusive=request.task == "classification"))
+    matched = restrict(checked.dataset, joined(matches))
     if request.task == "keypoint" and len(matched.classes) > 1:
         raise DataError(
             f"a keypoint model serves one kind of object, the request matches {', '.join(matched.classes)}",
@@ -62,7 +63,8 @@ def run(
         format=divided.format,
         source=source,
         classes=divided.classes,
-        matches=dict(matches),
+        matches={name: tuple(hit.label for hit in hits) for name, hits in matches.items()},
+        meanings=tuple(hit.why for hits in matches.values() for hit in hits if hit.relation != "spelling"),
         counts={name: counts[name] for name in ("train", "val", "test")},
         median_width=int(statistics.median(sample.width or 0 for sample in divided.samples)),
         median_height=int(statistics.median(sample.height or 0 for sample in divided.samples)),
@@ -108,7 +110,7 @@ def _refuse_names(dataset: Dataset) -> None:
 def _from_the_zoo(request: Request, folder: Path) -> Path:
     """The one dataset that comes along, when the request is about it."""
     try:
-        match(request.objects, DIGITS)
+        match(request.objects, Vocabulary(DIGITS, exclusive=True))
     except LabelError as error:
         raise DataError(
             "no data was given, and no dataset that comes with edge has these objects: " + ", ".join(request.objects),

@@ -166,7 +166,7 @@ def story(**changes: Any) -> Story:
         request=request(),
         gathered=Gathered(
             format="imagefolder", source="shapes", classes=("circle", "square", "triangle"),
-            matches={"circle": "circle", "square": "square", "triangle": "triangle"},
+            matches={"circle": ("circle",), "square": ("square",), "triangle": ("triangle",)},
             counts={"train": 420, "val": 90, "test": 90}, median_width=96, median_height=96,
             skipped=("circle/broken.png: not an image",), leaks_removed=("square/copy.png",), dataset_sha256="cd" * 32,
         ),

@@ -81,9 +81,11 @@ def test_what_was_noted_while_measuring_is_told_once_with_its_candidates() -> No
 
 def test_classes_of_another_name_are_told() -> None:
     base = made.story()
-    gathered = replace(base.gathered, matches={"circle": "ring", "square": "square"})
-    assert "another name in the data" not in flat(Page(render(base)).text)
-    assert "another name in the data circle ring" in flat(Page(render(replace(base, gathered=gathered))).text)
+    matches = {"circle": ("ring",), "square": ("square", "diamond")}
+    gathered = replace(base.gathered, matches=matches, meanings=("'diamond' is a kind of 'square'",))
+    assert "other names in the data" not in flat(Page(render(base)).text)
+    text = flat(Page(render(replace(base, gathered=gathered))).text)
+    assert "other names in the data circle ring square square, diamond 'diamond' is a kind of 'square'" in text
 
 
 def test_headline_says_what_was_missed_and_left_open() -> None:
@@ -120,7 +122,7 @@ def test_words_from_outside_are_escaped() -> None:
             base.gathered,
             classes=(EVIL,),
             skipped=(f"{EVIL}.png",),
-            matches={EVIL: EVIL},
+            matches={EVIL: (EVIL,)},
             source=EVIL,
             counts={EVIL: 1},
         ),
