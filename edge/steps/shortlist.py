@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from edge.errors import Infeasible
 from edge.records import Gathered, Request
-from zoo.models import ModelCard, shortlisted
+from zoo.errors import ZooError
+from zoo.models import ModelCard, metafile_entries, shortlisted
+from zoo.models.naming import named
+from zoo.tasks import TASKS
 
 SIZES_PER_MODEL = 2
 
@@ -19,7 +20,7 @@ def run(request: Request, gathered: Gathered) -> tuple[ModelCard, ...]:
     """
     cards = shortlisted(request.task)
     if request.specific_model is not None:
-        cards = _named(cards, request.specific_model)
+        cards = _named(cards, request.specific_model, request.task)
     side = max(gathered.median_width, gathered.median_height)
     return tuple(card for card in cards if card.width in _sizes(cards, card.name, side))
 
@@ -30,16 +31,18 @@ def _sizes(cards: list[ModelCard], name: str, side: int) -> list[int]:
     return [size for size in offered if size <= enough][-SIZES_PER_MODEL:]
 
 
-def _named(cards: list[ModelCard], wanted: str) -> list[ModelCard]:
-    found = [card for card in cards if _plain(wanted) in _plain(card.name)]
+def _named(cards: list[ModelCard], wanted: str, task: str) -> list[ModelCard]:
+    entries = metafile_entries(TASKS[task].toolbox)
+    listed = ", ".join(sorted({card.stem for card in cards}))
+    try:
+        meant = set(named(wanted, entries))
+    except ZooError as error:
+        raise Infeasible(str(error), " ".join([*error.__notes__, f"Edge makes {listed}."])) from error
+    found = [card for card in cards if card.name in meant]
     if not found:
-        names = sorted({card.title.split()[0] for card in cards})
         raise Infeasible(
-            f"the request insists on {wanted}, which is not among the models edge can make for this task",
-            f"Leave the model open, or ask for one of: {', '.join(names)}.",
+            f"the request insists on {wanted}: the zoo has {len(meant)} entries of that name, but none is among the"
+            f" models that edge is known to train and export for {task}",
+            f"Leave the model open, or ask for one of: {listed}.",
         )
     return found
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
