@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edge import __version__, bench_commands, llm_commands, profile_commands
+from edge import __version__, bench_commands, llm_commands, profile_commands, zoo_commands
 from edge.errors import EdgeError, Exit, VerificationFailed
 from edge.options import LLM_HELP, Json, print_json
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(llm_commands.app, name="llm")
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(bench_commands.app, name="bench")
+app.add_typer(zoo_commands.app, name="zoo")
 
 # Errors of the lower floors, by the module and class that is their base, and the exit code each stands for.
 FOREIGN = {

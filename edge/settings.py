@@ -158,6 +158,19 @@ READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
+def count(text: str) -> float:
+    """ "5M", "900K", "1200000" -> a number, more than none.
+
+    Raises:
+        BadRequest: anything else.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgb]?)", text.strip().lower(), re.ASCII)
+    number = float(found[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}[found[2]] if found else 0.0
+    if not 0 < number < math.inf:
+        raise BadRequest(f"{text!r} is no amount", "Write 5M, 900K or 1200000.")
+    return number
+
+
 def seconds(text: str) -> float:
     """ "90", "90s", "10m", "1h30m" -> seconds, more than none.
 

@@ -74,7 +74,9 @@ EVERY_STORED_RECORD = (
         config={"data": {"object": ["Äpfel"], "modality": None}, "n": 1.5},
         spans={"data.object.0": "Äpfel"},
     ),
-    Gathered("coco", "given", ("a", "b"), {"x": ("a",)}, {"train": 8}, 640, 480, ("bad.png: broken",), ("b (a)",), "cd"),
+    Gathered(
+        "coco", "given", ("a", "b"), {"x": ("a",)}, {"train": 8}, 640, 480, ("bad.png: broken",), ("b (a)",), "cd"
+    ),
     TIMING,
     MEASURED,
     Measurements({"cpu_model": "c", "isa": ["avx2"]}, 1, "pipeline", (MEASURED,), ("big: too big",)),

@@ -3,8 +3,8 @@
 import pytest
 
 from zoo.errors import ZooError
-from zoo.models import _TRAINING, metafile_entries
-from zoo.models.naming import named
+from zoo.models import metafile_entries
+from zoo.models.naming import named, stem
 
 # toolbox, name, what the architectures that are meant begin with, what none of them may begin with
 CASES = [
@@ -55,13 +55,13 @@ CASES = [
 
 @pytest.mark.parametrize(("toolbox", "name", "begin", "never"), CASES)
 def test_a_name_means_its_family_and_no_other(toolbox: str, name: str, begin: str, never: str) -> None:
-    found = [_TRAINING.split(entry)[0] + "_" for entry in named(name, metafile_entries(toolbox))]
+    found = [stem(entry) + "_" for entry in named(name, metafile_entries(toolbox))]
     assert found
     for start in begin.split():
-        assert any(stem.startswith(start) for stem in found), start
+        assert any(one.startswith(start) for one in found), start
     if begin:
-        assert all(stem.startswith(tuple(begin.split())) for stem in found), found
-    assert not any(stem.startswith(start) for start in never.split() for stem in found)
+        assert all(one.startswith(tuple(begin.split())) for one in found), found
+    assert not any(one.startswith(start) for start in never.split() for one in found)
 
 
 @pytest.mark.parametrize(

@@ -10,22 +10,17 @@ import difflib
 import fnmatch
 import functools
 import importlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ZooError, listed
+from zoo.models.naming import stem
 from zoo.models.published import published
 from zoo.openmmlab import zoo_folder
 from zoo.tasks import TASKS
 from zoo.tasks import task as task_named
-
-# The words of a model's name from which on it speaks of the original training: `_8xb32`, `-1x_coco`, `_3rdparty` ...
-_TRAINING = re.compile(
-    r"[_-](\d+xb\d+|\d+x\d+_\d+[ex]|\d+(\.\d+)?x_coco|\d+e_|crop\d+|ms-|mstrain|3rdparty|in1k|in21k|coco|cityscapes)"
-)
 
 # Input of a model that is on no list, and of each model on the longer list unless its architecture wants another:
 # one size per task, so that figures of different models compare.
@@ -71,7 +66,7 @@ class ModelCard:
     @property
     def stem(self) -> str:
         """The architecture alone: `rtmdet_tiny`."""
-        return _TRAINING.split(self.name)[0]
+        return stem(self.name)
 
     @property
     def title(self) -> str:

@@ -16,6 +16,11 @@ from typing import Any
 
 from zoo.errors import ZooError, listed
 
+# The words of a model's name from which on it speaks of the original training: `_8xb32`, `-1x_coco`, `_3rdparty` ...
+_TRAINING = re.compile(
+    r"[_-](\d+xb\d+|\d+x\d+_\d+[ex]|\d+(\.\d+)?x_coco|\d+e_|crop\d+|ms-|mstrain|3rdparty|in1k|in21k|coco|cityscapes)"
+)
+
 # Words around a name that are no part of it.
 _AROUND = re.compile(
     r"\b(an?|the|any|some|models?|networks?|backbones?|based|styles?|family|architectures?|variants?|kind|type)\b"
@@ -47,6 +52,11 @@ _BACKBONES = (
     (r"hrnet", r"hrnetv2p"),
     (r"hrnet", r"hr"),
 )
+
+
+def stem(name: str) -> str:
+    """The architecture alone, without the words about its original training: `rtmdet_tiny`."""
+    return _TRAINING.split(name)[0]
 
 
 def named(wanted: str, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,0 +1,112 @@
+"""`edge zoo`: the models and data sets that are known."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge.options import Json, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zoo.models.catalogue import Entry
+
+app = typer.Typer(name="zoo", help="The models that are known.", rich_markup_mode=None, no_args_is_help=True)
+
+SHOWN = 40
+
+
+@app.command()
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="As people write it: 'MobileNet-based', 'ResNet50'.", show_default="all")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification, detection, segmentation, keypoint, ...", show_default="all"),
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="A pattern such as 'mobilenet*'.", show_default="all")] = None,
+    max_params: Annotated[
+        str | None,
+        typer.Option(help="Most parameters, such as 5M; leaves out what publishes none.", show_default="no limit"),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only entries with a fault, and what it is.")] = False,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Also beyond the first 40.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the models that the installed toolboxes publish, with what they say of them.
+
+    Nothing of it was measured here; `edge profile` does that.
+    """
+    from edge.report import catalogue as catalogue_report
+    from zoo.models.catalogue import catalogue, faults
+
+    entries = _chosen(catalogue(), name, task, family, max_params)
+    wrong = faults(catalogue())
+    if check:
+        entries = [entry for entry in entries if entry.name in wrong]
+    catalogue_report.table(entries if all_of_them else entries[:SHOWN], wrong if check else {})
+    more = 0 if all_of_them else len(entries) - SHOWN
+    rest = f", {more} of them not shown; --all shows them" if more > 0 else ""
+    print(f"{len(entries)} models{rest}", file=sys.stderr)
+    if as_json:
+        print_json([{**dataclasses.asdict(entry), "faults": wrong.get(entry.name, [])} for entry in entries])
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The whole name of one entry.")],
+    as_json: Json = False,
+) -> None:
+    """Show all that is published of one model, and what is wrong with it."""
+    import difflib
+
+    from edge.errors import BadRequest
+    from edge.report import catalogue as catalogue_report
+    from zoo.models.catalogue import catalogue, faults
+
+    found = [entry for entry in catalogue() if entry.name.casefold() == name.strip().casefold()]
+    if not found:
+        every = [entry.name for entry in catalogue()]
+        begun = [one for one in every if one.casefold().startswith(name.strip().casefold())]
+        near = begun[:5] or difflib.get_close_matches(name, every, n=5)
+        raise BadRequest(
+            f"no model is called {name}",
+            f"The nearest are {', '.join(near)}." if near else "`edge zoo models NAME` finds models by a part of it.",
+        )
+    wrong = faults(catalogue())
+    for entry in found:
+        catalogue_report.whole(entry, wrong.get(entry.name, []))
+    if as_json:
+        print_json([{**dataclasses.asdict(entry), "faults": wrong.get(entry.name, [])} for entry in found])
+
+
+def _chosen(
+    entries: Sequence[Entry], name: str | None, task: str | None, family: str | None, max_params: str | None
+) -> list[Entry]:
+    from edge.settings import count
+    from zoo.models import metafile_entries
+    from zoo.models.naming import named
+
+    chosen = list(entries)
+    if task is not None:
+        chosen = [entry for entry in chosen if task.casefold() in (one.casefold() for one in entry.tasks)]
+    if family is not None:
+        chosen = [
+            entry
+            for entry in chosen
+            if any(fnmatch.fnmatch(word.casefold(), family.casefold()) for word in (entry.family, entry.name))
+        ]
+    if max_params is not None:
+        most = count(max_params)
+        chosen = [entry for entry in chosen if entry.parameters is not None and entry.parameters <= most]
+    if name is not None:
+        known = {entry.name: metafile_entries(entry.toolbox)[entry.name] for entry in chosen}
+        meant = set(named(name, known))
+        chosen = [entry for entry in chosen if entry.name in meant]
+    return chosen

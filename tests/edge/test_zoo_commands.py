@@ -1,0 +1,85 @@
+"""`edge zoo`: what the toolboxes publish."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from typer.testing import CliRunner
+
+from edge.cli import app
+from zoo.models.catalogue import Entry, Result, catalogue, faults
+
+
+def edge(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["zoo", *arguments])
+
+
+def told(*arguments: str) -> list[dict[str, Any]]:
+    done = edge(*arguments, "--json")
+    assert done.exit_code == 0, done.stderr
+    document: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return document
+
+
+def test_every_entry_of_the_toolboxes_is_read() -> None:
+    entries = catalogue()
+    assert len(entries) >= 2100
+    by_task = {task: sum(task in entry.tasks for entry in entries) for task in ("classification", "detection")}
+    assert by_task["classification"] > 400
+    assert by_task["detection"] > 500
+    assert all(entry.name and entry.family and entry.config for entry in entries)
+
+
+def test_models_are_listed_by_name_task_family_and_size() -> None:
+    assert {entry["family"] for entry in told("models", "a MobileNet V2", "--task", "classification")} == {
+        "MobileNet V2"
+    }
+    small = told("models", "--task", "classification", "--max-params", "2M", "--family", "mobilenet*")
+    assert {entry["name"] for entry in small} == {"mobilenet-v3-small-050_3rdparty_in1k"}
+    listed = edge("models", "--task", "detection")
+    assert listed.stderr.splitlines()[-1] == "540 models, 500 of them not shown; --all shows them"
+
+
+def test_one_model_is_shown_with_all_that_is_published() -> None:
+    done = edge("show", "RTMDET_tiny_8xb32-300e_coco")
+    assert done.exit_code == 0
+    assert "quoted      detection on COCO: box AP 40.9" in done.stderr
+    assert told("show", "rtmdet_tiny_8xb32-300e_coco")[0]["toolbox"] == "mmdet"
+
+
+def test_unknown_names_and_amounts_are_errors_with_the_next_step() -> None:
+    missed = edge("show", "rtmdet_tiny")
+    assert "no model is called rtmdet_tiny" in str(missed.exception)
+    assert "rtmdet_tiny_8xb32-300e_coco" in str(missed.exception.__notes__)
+    assert "There is no model 'YOLOv5' in the zoo." in str(edge("models", "YOLOv5").exception)
+    assert "'many' is no amount" in str(edge("models", "--max-params", "many").exception)
+
+
+def test_published_sizes_that_contradict_each_other_are_found() -> None:
+    wrong = faults(catalogue())
+    assert wrong["resnet34_8xb32_in1k"] == [
+        "2.18M parameters and 3.68G FLOPs do not go together: 1688 FLOPs a parameter, where the median of ResNet is 161"
+    ]
+    assert "What is wrong:" in edge("models", "ResNet34", "--check").stderr
+    assert "resnet18_8xb32_in1k" not in wrong
+
+
+def test_an_entry_without_config_checkpoint_or_figure_says_so() -> None:
+    bare = Entry("x", "mmdet", "X", (), "configs/no/such.py", "", None, None, ())
+    assert faults([bare])["x"] == [
+        "its config configs/no/such.py is not in the installed mmdet",
+        "no checkpoint is published",
+        "no figure is published, so nothing says what it is for",
+    ]
+
+
+def test_a_large_input_is_no_contradiction() -> None:
+    def entry(name: str, flops: int) -> Entry:
+        return Entry(name, "mmpretrain", "X", (), "c.py", "w", 10_000_000, flops, (Result("t", "d", {}),))
+
+    some = [entry(f"x{number}", 1_000_000_000) for number in range(4)]
+    assert "x-512px" not in {
+        n for n, f in faults([*some, entry("x-512px", 6_000_000_000)]).items() if "together" in f[-1]
+    }
+    assert "together" in faults([*some, entry("y", 6_000_000_000)])["y"][-1]
