@@ -2,8 +2,8 @@
 
     python benchmarks/matching.py [--show-wrong]
 
-Two files of cases: one that the matching was improved on, and one that was written afterwards and left alone
-(`matching/heldout.jsonl`). Precision and recall are of pairs of object and class. Beside it, on the same cases, the
+Three files of cases: two that the matching was improved on, and one that was written afterwards and left alone
+(`matching/unseen.jsonl`). Precision and recall are of pairs of object and class. Beside it, on the same cases, the
 rule of other systems: a name that is spelt nearly alike (difflib, 0.8), or any sense of the class below any sense of
 the object in WordNet.
 """
@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--show-wrong", action="store_true")
     chosen = parser.parse_args()
     enough = True
-    for file in ("cases.jsonl", "heldout.jsonl"):
+    for file in ("cases.jsonl", "more.jsonl", "unseen.jsonl"):
         cases = [json.loads(line) for line in (FOLDER / file).read_text(encoding="utf-8").splitlines()]
         print(f"\n{file}: {len(cases)} cases")
         for title, matcher in (("edge", find), ("spelt nearly alike, or any sense", naive)):

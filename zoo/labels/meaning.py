@@ -14,9 +14,9 @@ from typing import Literal
 
 from zoo.errors import LabelError, listed
 from zoo.labels import wordnet
-from zoo.labels.spelling import names, normalize, spelled
+from zoo.labels.spelling import misspelt, names, normalize, spelled
 
-Relation = Literal["spelling", "synonym", "kind", "broader"]
+Relation = Literal["spelling", "misspelling", "synonym", "kind", "broader"]
 
 ENOUGH = 0.5
 WORTH_ASKING = 0.12
@@ -154,6 +154,11 @@ def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool
     if exact and exclusive:
         return Found(exact)
     known = wordnet.senses(name)
+    if not exact and _no_word(name) and (meant := misspelt(name, {label: names(label) for label in senses})):
+        hits = tuple(
+            Hit(label, "misspelling", 0.8 / len(meant), f"{name!r} is hardly anything else") for label in meant
+        )
+        return Found(taken=hits) if len(hits) == 1 else Found(asked=hits)
     meanings = _covering(known, senses[fits[0]]) if fits else _in_question(known, senses)
     kinds = _kinds(name, meanings, fits, senses)
     if exact:
@@ -166,6 +171,11 @@ def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool
     weak = [hit for hit in kinds if hit.score >= WORTH_ASKING]
     asked = {hit.label: hit for hit in (*_broader(name, meanings, senses), *weak)}
     return Found(asked=tuple(sorted(asked.values(), key=lambda hit: -hit.score)))
+
+
+def _no_word(name: str) -> bool:
+    """Whether a word of it is none: only then it may be a slip of the pen."""
+    return not wordnet.senses(name) and any(not wordnet.senses(word) for word in normalize(name))
 
 
 def _covering(meanings: Mapping[str, float], shares: Mapping[str, float]) -> Mapping[str, float]:
@@ -236,7 +246,7 @@ def _ambiguous(meanings: Mapping[str, float], senses: Mapping[str, Mapping[str, 
 def _broader(name: str, meanings: Mapping[str, float], senses: Mapping[str, Mapping[str, float]]) -> list[Hit]:
     """Classes that the object is a kind of: some of their instances are meant, and nobody labelled which."""
     words = normalize(name)
-    if not meanings and len(words) > 1:  # "delivery trucks" are some trucks
+    if not meanings and len(words) > 1:  # "red cars" are some cars
         steps = {
             s: (share, {s: 1, **{up: n + 1 for up, n in wordnet.above(s).items()}})
             for s, share in wordnet.senses(words[-1]).items()

@@ -41,6 +41,9 @@ IRREGULAR = {
 
 Words = tuple[str, ...]
 
+ALLOWED = 2
+"""Letters that a long word may have wrong."""
+
 
 def spelled(name: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
     """The classes that fit under the first rule under which any does; several are for the caller to judge.
@@ -62,6 +65,26 @@ def spelled(name: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
         if fits:
             return fits
     return []
+
+
+def misspelt(name: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
+    """The classes that a name of five letters or more may be meant for that has one of theirs wrong, or from seven
+    letters on two: the nearest of them. For names that are no word.
+    """
+    joined = "".join(normalize(name))
+    least = min((_slips(joined, part) for parts in classes.values() for part in parts), default=ALLOWED + 1)
+    if len(joined) < 5 or least > (ALLOWED if len(joined) >= 7 else 1):
+        return []
+    return [label for label, parts in classes.items() if min(_slips(joined, part) for part in parts) == least]
+
+
+def _slips(joined: str, label: str) -> int:
+    """Letters added, left out, changed or swapped with the next; more than allowed is told as one more."""
+    from nltk.metrics.distance import edit_distance
+
+    other = "".join(normalize(label))
+    near = [single for single in (joined, *singulars(joined)) if abs(len(single) - len(other)) <= ALLOWED]
+    return min((int(edit_distance(single, other, transpositions=True)) for single in near), default=ALLOWED + 1)
 
 
 def names(label: str) -> list[str]:

@@ -67,6 +67,12 @@ def test_a_word_for_two_classes_is_asked_about() -> None:
     assert set(asked("bike", of("coco"))) == {"bicycle", "motorcycle"}
 
 
+def test_a_slip_of_the_pen_is_forgiven_where_no_word_is_written() -> None:
+    hits = find(["squirels", "pears"], Vocabulary(("squirrel", "bear")))
+    assert [(hit.label, hit.relation) for hit in hits["squirels"].taken] == [("squirrel", "misspelling")]
+    assert not hits["pears"].taken
+
+
 def test_everything_is_nothing_in_particular() -> None:
     assert labels("objects", of("coco")) == []
 

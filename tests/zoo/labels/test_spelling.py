@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.labels.spelling import names, normalize, spelled
+from zoo.labels.spelling import misspelt, names, normalize, spelled
 
 # fmt: off
 CLASSES = (
@@ -67,3 +67,20 @@ def test_any_of_several_names_will_do() -> None:
 
 def test_a_class_called_by_an_article_keeps_its_name() -> None:
     assert normalize("A") == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bycicles", ["bicycle"]),
+        ("refridgerators", ["refrigerator"]),
+        ("dinning tables", ["diningtable"]),
+        ("brids", ["bird"]),
+        ("bords", ["bird", "board"]),
+        ("cra", []),
+        ("bicentennial", []),
+    ],
+)
+def test_slips_of_the_pen_are_near_one_class_or_several(name: str, expected: list[str]) -> None:
+    classes = ("bicycle", "refrigerator", "diningtable", "bird", "board", "car")
+    assert misspelt(name, {label: [label] for label in classes}) == expected
