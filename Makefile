@@ -34,6 +34,7 @@ bench: setup-dev  ## Long benchmarks, not part of CI: an hour and a half on an i
 	$(PY) benchmarks/forecast.py benchmarks/records/profiles.jsonl.gz
 	$(PY) benchmarks/backends.py
 	$(PY) benchmarks/repeatability.py
+	$(PY) benchmarks/matching.py
 	$(PY) benchmarks/four_tasks.py
 
 dist: setup-dev  ## Build wheel and sdist into dist/.

@@ -62,3 +62,32 @@ def masks(root: Path, values: list[list[int]], classes: str = "background\nroad\
         path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
     (root / "classes.txt").write_text(classes, encoding="utf-8")
     return root
+
+
+def voc(root: Path, objects: dict[str, list[tuple[str, tuple[int, ...]]]], folder: str = "Annotations") -> Path:
+    """Images of 20 x 16 in JPEGImages/, each with its objects: name and xmin, ymin, xmax, ymax from 1."""
+    for seed, (name, some) in enumerate(objects.items()):
+        picture(root / "JPEGImages" / f"{name}.jpg", seed)
+        described = "".join(
+            f"<object><name>{label}</name><bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax>"
+            "</bndbox></object>"
+            for label, (x1, y1, x2, y2) in some
+        )
+        size = "<size><width>20</width><height>16</height><depth>3</depth></size>"
+        path = root / folder / f"{name}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"<annotation><filename>{name}.jpg</filename>{size}{described}</annotation>", encoding="utf-8")
+    return root
+
+
+def yolo(root: Path, lines: dict[str, str], names: str = "names: [cat, dog]\n") -> Path:
+    """Images of 20 x 16 in images/ with the text of each in labels/; None of them where the text is empty."""
+    (root / "images").mkdir(parents=True)
+    (root / "labels").mkdir()
+    (root / "data.yaml").write_text(names, encoding="utf-8")
+    for seed, (name, text) in enumerate(lines.items()):
+        picture(root / "images" / f"{name}.jpg", seed)
+        path = root / "labels" / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root

@@ -80,6 +80,8 @@ def test_a_folder_of_no_format_lists_what_was_looked_for(tmp_path: Path) -> None
     assert [note.split(":")[0] for note in caught.value.__notes__] == [
         "Looked for imagefolder",
         "Looked for coco",
+        "Looked for voc",
+        "Looked for yolo",
         "Looked for masks",
     ]
     with pytest.raises(FormatError, match="There is no folder"):
