@@ -82,6 +82,9 @@ def test_a_folder_of_no_format_lists_what_was_looked_for(tmp_path: Path) -> None
         "Looked for coco",
         "Looked for voc",
         "Looked for yolo",
+        "Looked for cvat",
+        "Looked for labelme",
+        "Looked for labelstudio",
         "Looked for masks",
     ]
     with pytest.raises(FormatError, match="There is no folder"):

@@ -32,15 +32,26 @@ def test_voc_lists_divide_and_leave_out(tmp_path: Path) -> None:
     (lists / "val.txt").write_text("b 1\n\n")
     dataset = read_dataset(tmp_path, "detection")
     assert [(sample.image.stem, sample.split) for sample in dataset.samples] == [("a", "train"), ("b", "test")]
-    assert dataset.notes == ("1 image(s) have no XML file, or are in no list, and were ignored",)
+    assert dataset.notes == ("1 image(s) are described by nothing, or in no list, and were ignored",)
 
 
 def test_voc_files_lie_where_tools_write_them(tmp_path: Path) -> None:
-    for place in ("annotations", "JPEGImages/../images", "."):
-        root = tmp_path / place.replace("/", "_")
+    for number, place in enumerate(("annotations", "labels", ".", "images", "train")):
+        root = tmp_path / f"root{number}"
         assert len(read_dataset(voc(root, {"a": [CAT]}, place), "detection").samples) == 1
     devkit = voc(tmp_path / "devkit" / "VOC2012", {"a": [CAT]}).parent
     assert len(read_dataset(devkit, "detection").samples) == 1
+
+
+def test_the_image_is_the_one_that_the_file_names_else_of_its_own_name(tmp_path: Path) -> None:
+    root = voc(tmp_path, {"a": [CAT], "b": [CAT]})
+    picture(root / "SegmentationClass" / "a.png")
+    path = root / "Annotations" / "b.xml"
+    path.write_text(path.read_text().replace("b.jpg", "C:\\\\old\\\\name.jpg"))
+    assert [one.image.name for one in read_dataset(root, "detection").samples] == ["a.jpg", "b.jpg"]
+    path.rename(root / "Annotations" / "c.xml")
+    with pytest.raises(AnnotationError, match="there is no image"):
+        read_dataset(root, "detection")
 
 
 def test_voc_difficult_objects_are_neither_learned_nor_scored(tmp_path: Path) -> None:

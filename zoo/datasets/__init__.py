@@ -3,14 +3,16 @@
 from pathlib import Path
 from types import ModuleType
 
-from zoo.datasets import coco, imagefolder, masks, voc, yolo
+from zoo.datasets import coco, cvat, imagefolder, labelme, labelstudio, masks, voc, yolo
 from zoo.datasets.record import Box, Dataset, Sample, from_json, to_json
 from zoo.errors import FormatError, listed
 from zoo.tasks import task as task_called
 
 __all__ = ["READERS", "Box", "Dataset", "Sample", "from_json", "read_dataset", "to_json"]
 
-READERS: dict[str, ModuleType] = {reader.NAME: reader for reader in (imagefolder, coco, voc, yolo, masks)}
+READERS: dict[str, ModuleType] = {
+    reader.NAME: reader for reader in (imagefolder, coco, voc, yolo, cvat, labelme, labelstudio, masks)
+}
 """Format -> its reader: NAME, TASKS, LOOKED_FOR, looks_like(root), read(root, task)."""
 
 

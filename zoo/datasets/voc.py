@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.datasets.common import (
-    SPLIT_NAMES,
-    box_fault,
-    folders,
-    is_hidden,
-    list_images,
-    notes_about,
-    published,
-    read_class_list,
-)
-from zoo.datasets.record import Box, Dataset, Sample
-from zoo.errors import AnnotationError, listed
+from zoo.datasets.common import SPLIT_NAMES, folders, is_hidden
+from zoo.datasets.described import TASKS, Described, Images, Named, assemble
+from zoo.datasets.record import Dataset
+
+__all__ = ["LOOKED_FOR", "NAME", "TASKS", "looks_like", "read"]
 
 NAME = "voc"
-TASKS = ("detection",)
 LOOKED_FOR = "PASCAL VOC XML files in Annotations/, in annotations/ or beside the images"
 LISTS = Path("ImageSets") / "Main"
 """The files that divide VOC itself: train.txt, val.txt and test.txt, a name per line."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """One object of an XML file, before its class has a number."""
-
-    name: str
-    x: float
-    y: float
-    w: float
-    h: float
-    difficult: bool
 
 
 def looks_like(root: Path) -> bool:
@@ -45,52 +25,30 @@ def looks_like(root: Path) -> bool:
     if first is None:
         return False
     with first.open("rb") as file:
-        return b"<annotation" in file.read(4096)
+        return re.search(rb"<annotation[\s>]", file.read(4096)) is not None
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
-    """Every image that an XML file describes; one that is called difficult is neither learned nor scored.
+    """Every image that an XML file describes; an object that is called difficult is neither learned nor scored.
 
-    All faults of all files are collected before AnnotationError is raised. Images without an XML file are left out:
-    nobody said that they are empty.
+    All faults of all files are collected before AnnotationError is raised.
     """
-    files = list(_files(root))
-    images = {path.with_suffix("").name: path for path in list_images(root).images}
-    splits = _splits(root)
+    images, splits = Images(root), _splits(root)
     faults: list[str] = []
-    described: list[tuple[Path, tuple[int, int] | None, str | None, list[Named]]] = []
-    for file in files:
-        where = file.relative_to(root).as_posix()
-        try:
-            size, objects = _parse(file)
-        except (ValueError, OSError) as error:
-            faults.append(f"{where}: {error}")
-            continue
-        image = images.get(file.stem)
-        if image is None:
-            faults.append(f"{where}: there is no image {file.stem}")
-            continue
+    described: list[Described] = []
+    for file in _files(root):
         if splits and file.stem not in splits:
             continue
+        try:
+            stated, size, objects = _parse(file)
+            # what the file says is often the name on another disk; VOC itself has masks of the same stem
+            image = images.called(*([stated] if stated else []), file.stem)
+        except (ValueError, OSError) as error:
+            faults.append(f"{file.relative_to(root).as_posix()}: {error}")
+            continue
         split = splits.get(file.stem) or SPLIT_NAMES.get(image.parent.name.lower())
-        described.append((image, size, split, objects))
-    classes = _classes(root, described, faults)
-    samples = [_sample(root, classes, faults, *one) for one in described]
-    if faults:
-        raise AnnotationError.because(
-            f"The annotations of {root} cannot be used: {listed(faults)}.", "Correct the files; nothing was skipped."
-        )
-    if not samples:
-        raise AnnotationError.because(f"No image of {root} is in the lists of {LISTS}.", f"Looked for {LOOKED_FOR}.")
-    samples.sort(key=lambda sample: sample.image.relative_to(root).as_posix())
-    bare = len(images) - len(samples)
-    negatives = sum(not sample.boxes for sample in samples)
-    notes = notes_about(
-        0,
-        f"{bare} image(s) have no XML file, or are in no list, and were ignored" if bare else "",
-        f"{negatives} image(s) have no object and are kept as negatives" if negatives else "",
-    )
-    return Dataset(NAME, TASKS, root, classes, published(samples), notes=notes)
+        described.append(Described(image, size, split, tuple(objects)))
+    return assemble(NAME, root, described, faults, images, LOOKED_FOR)
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -122,8 +80,8 @@ def _splits(root: Path) -> dict[str, str]:
     return {}
 
 
-def _parse(file: Path) -> tuple[tuple[int, int] | None, list[Named]]:
-    """The image's size, None where it is not stated, and its objects.
+def _parse(file: Path) -> tuple[str, tuple[int, int] | None, list[Named]]:
+    """What the image is called, its size, None where it is not stated, and its objects.
 
     Raises:
         ValueError: with what is wrong.
@@ -141,7 +99,8 @@ def _parse(file: Path) -> tuple[tuple[int, int] | None, list[Named]]:
         raise ValueError(f"it begins with <{top.tag}>, not <annotation>")
     stated = (_number(top, "size/width", 0.0), _number(top, "size/height", 0.0))
     size = (int(stated[0]), int(stated[1])) if all(side > 0 for side in stated) else None
-    return size, [_object(number, entry) for number, entry in enumerate(top.iter("object"), start=1)]
+    called = (top.findtext("filename") or "").strip()
+    return called, size, [_object(number, entry) for number, entry in enumerate(top.iter("object"), start=1)]
 
 
 def _object(number: int, entry: Any) -> Named:
@@ -166,38 +125,3 @@ def _number(entry: Any, path: str, absent: float | None = None) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{path} is {text.strip()!r}, not a number") from None
-
-
-def _classes(root: Path, described: list[Any], faults: list[str]) -> tuple[str, ...]:
-    """In the order of classes.txt where there is one, else of the alphabet."""
-    used = {one.name for *_, objects in described for one in objects}
-    if not (root / "classes.txt").is_file():
-        if not used and not faults:
-            raise AnnotationError.because(f"The XML files of {root} describe no object.", "Label some.")
-        return tuple(sorted(used))
-    stated = read_class_list(root / "classes.txt")
-    foreign = sorted(used - set(stated))
-    if foreign:
-        faults.append(f"{listed(foreign)}: used, but not in classes.txt")
-    return tuple(dict.fromkeys((*stated, *foreign)))
-
-
-def _sample(
-    root: Path,
-    classes: tuple[str, ...],
-    faults: list[str],
-    image: Path,
-    size: tuple[int, int] | None,
-    split: str | None,
-    objects: list[Named],
-) -> Sample:
-    width, height = size or (None, None)
-    boxes = []
-    for one in objects:
-        box = Box(one.x, one.y, one.w, one.h, classes.index(one.name), crowd=one.difficult)
-        fault = box_fault(box, width, height)
-        if fault:
-            faults.append(f"{image.relative_to(root).as_posix()}: a box of {one.name} {fault}")
-        else:
-            boxes.append(box)
-    return Sample(image, width, height, split, boxes=tuple(boxes))

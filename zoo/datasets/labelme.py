@@ -1,0 +1,89 @@
+"""Boxes from LabelMe's JSON, one file per image. Of polygons, circles and masks the boxes are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.datasets.common import SPLIT_NAMES, is_hidden
+from zoo.datasets.described import TASKS, Described, Images, Named, assemble
+from zoo.datasets.record import Dataset
+
+__all__ = ["LOOKED_FOR", "NAME", "TASKS", "looks_like", "read"]
+
+NAME = "labelme"
+LOOKED_FOR = "LabelMe JSON files with shapes and imagePath, beside the images or below the folder"
+FLAT = frozenset({"line", "linestrip", "point", "points"})
+"""Shapes without an area."""
+
+
+def looks_like(root: Path) -> bool:
+    """Whether the first JSON file below the folder is LabelMe's."""
+    first = next(_files(root), None)
+    if first is None:
+        return False
+    with first.open("rb") as file:
+        head = file.read(1 << 16)
+    # the picture itself may stand between the two, as text of any length
+    return b'"shapes"' in head and (b'"imagePath"' in head or b'"flags"' in head or b'"version"' in head)
+
+
+def read(root: Path, task: str | None = None) -> Dataset:
+    """Every image that a JSON file describes. All faults are collected before AnnotationError is raised."""
+    images, faults, described = Images(root), list[str](), list[Described]()
+    for file in _files(root):
+        try:
+            document = _load(file)
+            size = document.get("imageWidth"), document.get("imageHeight")
+            image = images.called(*(_beside(root, file, document)), file.stem)
+            objects = tuple(_object(number, shape) for number, shape in enumerate(document["shapes"], start=1))
+        except (ValueError, OSError) as error:
+            faults.append(f"{file.relative_to(root).as_posix()}: {error}")
+            continue
+        known = (size[0], size[1]) if all(isinstance(side, int) and side > 0 for side in size) else None
+        described.append(Described(image, known, SPLIT_NAMES.get(image.parent.name.lower()), objects))  # type: ignore[arg-type]
+    return assemble(NAME, root, described, faults, images, LOOKED_FOR)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    return (path for path in sorted(root.rglob("*.json")) if not is_hidden(path))
+
+
+def _beside(root: Path, file: Path, document: dict[str, Any]) -> list[str]:
+    """imagePath as seen from the JSON file, below the root."""
+    stated = document.get("imagePath")
+    if not isinstance(stated, str) or not stated:
+        return []
+    path = (file.parent / stated.replace("\\", "/")).resolve()
+    below = [path.relative_to(root.resolve()).as_posix()] if path.is_relative_to(root.resolve()) else []
+    return [*below, stated]
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"it is not valid JSON ({error})") from error
+    if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
+        raise ValueError("it has no list of shapes")
+    return document
+
+
+def _object(number: int, shape: Any) -> Named:
+    name = shape.get("label") if isinstance(shape, dict) else None
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"shape {number} has no label")
+    kind = shape.get("shape_type") or "polygon"
+    if kind in FLAT:
+        raise ValueError(f"shape {number} ({name}) is a {kind}, which has no box")
+    try:
+        points = [(float(x), float(y)) for x, y in shape["points"]]
+        if kind == "circle":  # the middle, and a point on the rim
+            (x, y), rim = points
+            radius = ((rim[0] - x) ** 2 + (rim[1] - y) ** 2) ** 0.5
+            points = [(x - radius, y - radius), (x + radius, y + radius)]
+        return Named.around(name.strip(), points)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise ValueError(f"shape {number} ({name}) has points that cannot be read") from None
