@@ -9,7 +9,7 @@ what the object means, or a kind of it, both meanings drawn by their shares (`zo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from zoo.errors import LabelError, listed
@@ -25,6 +25,9 @@ USUAL = 0.25
 
 STEPS_UP = 4
 """How much broader than the object a class may be and still be worth asking about."""
+
+NARROWED = 0.4
+"""Of what the last word of an unknown name means: the words before it say which, and nobody knows what they say."""
 
 BY_HEAD = 0.9
 """Of a class that WordNet does not know: "garden chair" is taken for a kind of chair."""
@@ -168,7 +171,7 @@ def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool
     taken = tuple(hit for hit in kinds if hit.score >= ENOUGH)
     if taken:
         return Found(taken)
-    weak = [hit for hit in kinds if hit.score >= WORTH_ASKING]
+    weak = kinds or _of_the_head(name, known, senses)
     asked = {hit.label: hit for hit in (*_broader(name, meanings, senses), *weak)}
     return Found(asked=tuple(sorted(asked.values(), key=lambda hit: -hit.score)))
 
@@ -225,6 +228,15 @@ def _kinds(
         if score >= WORTH_ASKING:
             hits.append(Hit(label, "synonym" if same > score / 2 else "kind", score, why))
     return sorted(hits, key=lambda hit: -hit.score)
+
+
+def _of_the_head(name: str, known: Mapping[str, float], senses: Mapping[str, Mapping[str, float]]) -> list[Hit]:
+    """What the last word of an unknown name could mean: "goods vehicles" are some of the vehicles."""
+    words = normalize(name)
+    if known or len(words) < 2:
+        return []
+    kinds = _kinds(words[-1], _in_question(wordnet.senses(words[-1]), senses), (), senses)
+    return [replace(hit, score=hit.score * NARROWED) for hit in kinds if hit.score >= ENOUGH]
 
 
 def _of_class(label: str, shares: Mapping[str, float]) -> Mapping[str, float]:

@@ -63,6 +63,10 @@ def test_a_broader_class_is_asked_about() -> None:
     assert asked("kittens", of("voc")) == ["cat"]
 
 
+def test_of_an_unknown_kind_of_something_all_kinds_are_asked_about() -> None:
+    assert set(asked("cargo vehicles", of("cityscapes"))) == {"car", "truck", "bus", "train", "motorcycle", "bicycle"}
+
+
 def test_a_word_for_two_classes_is_asked_about() -> None:
     assert set(asked("bike", of("coco"))) == {"bicycle", "motorcycle"}
 
