@@ -1,10 +1,11 @@
-"""`edge zoo`: the models and data sets that are known."""
+"""`edge zoo`: the models that are known, and data sets looked at."""
 
 from __future__ import annotations
 
 import dataclasses
 import fnmatch
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from zoo.models.catalogue import Entry
 
-app = typer.Typer(name="zoo", help="The models that are known.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    name="zoo", help="The models that are known, and data sets looked at.", rich_markup_mode=None, no_args_is_help=True
+)
 
 SHOWN = 40
 
@@ -84,6 +87,46 @@ def show(
         catalogue_report.whole(entry, wrong.get(entry.name, []))
     if as_json:
         print_json([{**dataclasses.asdict(entry), "faults": wrong.get(entry.name, [])} for entry in found])
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A data set, in any format that `edge produce --data` reads.")],
+    task: Annotated[
+        str | None,
+        typer.Option(help="What it is for, where a folder could be read in two ways.", show_default="what it fits"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a data set as `edge produce` would, open every image, and say what is in it and what is wrong.
+
+    Ends with the exit code of unusable data if an image cannot be used.
+    """
+    from edge.errors import DataError
+    from edge.report import dataset as report
+    from edge.report.progress import ProgressLine
+    from zoo.datasets import read_dataset
+    from zoo.datasets.check import check_images
+    from zoo.datasets.overview import overview
+
+    line = ProgressLine()
+    checked = check_images(
+        read_dataset(folder.expanduser().resolve(), task),
+        lambda done, total: line.say(f"opening images: {done} of {total}"),
+    )
+    line.clear()
+    told = overview(checked.dataset, checked.hashes)
+    report.show(checked, told)
+    if as_json:
+        bad = [{"image": checked.dataset.relative(one.path), "reason": one.reason} for one in checked.bad]
+        print_json(
+            {"format": checked.dataset.format, "tasks": checked.dataset.tasks, **dataclasses.asdict(told), "bad": bad}
+        )
+    if checked.bad:
+        raise DataError(
+            f"{len(checked.bad)} of {len(checked.bad) + len(checked.dataset.samples)} images cannot be used",
+            "Repair or remove them, or leave them out with `edge produce --skip-bad`.",
+        )
 
 
 def _chosen(

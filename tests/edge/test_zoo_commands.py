@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 from typer.testing import CliRunner
 
 from edge.cli import app
@@ -83,3 +86,41 @@ def test_a_large_input_is_no_contradiction() -> None:
         n for n, f in faults([*some, entry("x-512px", 6_000_000_000)]).items() if "together" in f[-1]
     }
     assert "together" in faults([*some, entry("y", 6_000_000_000)])["y"][-1]
+
+
+def shots(folder: Path, count: int, seed: int = 0) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        pixels = np.random.default_rng(seed + number).integers(0, 255, (16, 20 + number, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), pixels)
+
+
+def test_a_data_set_is_told_in_numbers(tmp_path: Path) -> None:
+    shots(tmp_path / "train" / "cat", 30)
+    shots(tmp_path / "train" / "dog", 30, seed=100)
+    shots(tmp_path / "train" / "owl", 2, seed=200)
+    shots(tmp_path / "test" / "cat", 1)
+    done = edge("check", str(tmp_path), "--json")
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert document["parts"] == {"train": 62, "test": 1}
+    assert [(one["name"], one["images"], one["rare"]) for one in document["classes"]] == [
+        ("cat", 31, False),
+        ("dog", 30, False),
+        ("owl", 2, True),
+    ]
+    assert document["duplicates"] == 1
+    assert document["twins"] == [["test/cat/0.png", "train/cat/0.png"]]
+    assert "images      1 test, 62 train" in done.stderr
+    assert "20 × 16 to 49 × 16 pixels, the middle one" in done.stderr  # noqa: RUF001
+    assert "- test/cat/0.png = train/cat/0.png" in done.stderr
+
+
+def test_images_that_cannot_be_used_are_named_and_decide_the_exit_code(tmp_path: Path) -> None:
+    shots(tmp_path / "cat", 2)
+    shots(tmp_path / "dog", 2, seed=100)
+    (tmp_path / "dog" / "0.png").write_bytes(b"no image")
+    done = edge("check", str(tmp_path), "--json")
+    assert str(done.exception) == "1 of 4 images cannot be used"
+    assert "- dog/0.png cannot be decoded" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["bad"][0]["image"] == "dog/0.png"
