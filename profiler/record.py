@@ -88,7 +88,7 @@ class Profile:
         for window in self._counted(scope):
             found.append((window, samples[start : start + window.queries]))
             start += window.queries
-        return found
+        return [(window, latencies) for window, latencies in found if latencies]
 
     def _counted(self, scope: str) -> list[Window]:
         return [window for window in self.windows if window.counted and window.scope == scope]

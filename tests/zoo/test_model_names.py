@@ -50,6 +50,11 @@ CASES = [
     ("mmpose", "Lite-HRNet", "td-hm_litehrnet", ""),
     ("mmpose", "HRNet-W32", "td-hm_hrnet-w32", ""),
     ("mmpose", "ResNet-50", "", "rtmpose"),
+    ("mmpose", "ResNet", "", "rtmpose"),
+    ("mmpose", "RTMPose small", "rtmpose-s", ""),
+    ("mmdet", "rtmdet small", "rtmdet_s", ""),
+    ("mmseg", "PIDNet small", "pidnet-s", ""),
+    ("mmseg", "BiSeNet", "bisenetv1 bisenetv2", ""),
 ]
 
 

@@ -32,6 +32,9 @@ NARROWED = 0.4
 BY_HEAD = 0.9
 """Of a class that WordNet does not know: "garden chair" is taken for a kind of chair."""
 
+DENYING = frozenset({"no", "not", "non", "none", "with", "without", "missing", "fake", "toy", "wearing", "for", "of"})
+"""In the name of a class they tell that it is not what its last word says: "no helmet", "toy car", "man with dog"."""
+
 VAGUE = frozenset(
     f"{word}.n.01"
     for word in (
@@ -62,7 +65,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The classes of a data set; `pinned` says in which senses one is meant, where its makers are known to mean those.
+    """The classes of a data set; `pinned` says in which senses one is meant, all of them, where its makers meant those.
     `exclusive` classes leave each other out: beside a class "shirt" a T-shirt is none, though it is a kind of shirt.
 
     The senses of the others follow from their names, and from the company they keep: among animals "mole" is one.
@@ -82,7 +85,9 @@ class Vocabulary:
                 sections[place] = sections.get(place, 0.0) + share
         told = sum(sections.values()) or 1.0
         return {
-            label: _shares({s: share * (0.1 + sections[wordnet.section(s)] / told) for s, share in shares.items()})
+            label: dict.fromkeys(self.pinned[label], 1.0)
+            if label in self.pinned
+            else _shares({s: share * (0.1 + sections[wordnet.section(s)] / told) for s, share in shares.items()})
             for label, shares in own.items()
         }
 
@@ -158,17 +163,15 @@ def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool
         return Found(exact)
     known = wordnet.senses(name)
     if not exact and _no_word(name) and (meant := misspelt(name, {label: names(label) for label in senses})):
-        hits = tuple(
-            Hit(label, "misspelling", 0.8 / len(meant), f"{name!r} is hardly anything else") for label in meant
-        )
-        return Found(taken=hits) if len(hits) == 1 else Found(asked=hits)
+        # "unmasked" is two letters from "masked": never taken unasked
+        return Found(asked=tuple(Hit(label, "misspelling", 1 / len(meant), "spelt nearly so") for label in meant))
     meanings = _covering(known, senses[fits[0]]) if fits else _in_question(known, senses)
     kinds = _kinds(name, meanings, fits, senses)
     if exact:
-        return Found(exact + tuple(hit for hit in kinds if hit.score >= ENOUGH))
+        return Found(exact + tuple(hit for hit in kinds if hit.score > ENOUGH))
     if _ambiguous(meanings, senses):
         return Found(asked=tuple(kinds))
-    taken = tuple(hit for hit in kinds if hit.score >= ENOUGH)
+    taken = tuple(hit for hit in kinds if hit.score > ENOUGH)
     if taken:
         return Found(taken)
     weak = kinds or _of_the_head(name, known, senses)
@@ -178,7 +181,7 @@ def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool
 
 def _no_word(name: str) -> bool:
     """Whether a word of it is none: only then it may be a slip of the pen."""
-    return not wordnet.senses(name) and any(not wordnet.senses(word) for word in normalize(name))
+    return not wordnet.senses(name) and not all(wordnet.is_word(word) for word in normalize(name))
 
 
 def _covering(meanings: Mapping[str, float], shares: Mapping[str, float]) -> Mapping[str, float]:
@@ -202,7 +205,7 @@ def _reached(meaning: str, senses: Mapping[str, Mapping[str, float]]) -> frozens
     return frozenset(
         label
         for label, shares in senses.items()
-        if sum(share for sense, share in shares.items() if meaning in wordnet.above(sense)) >= ENOUGH
+        if sum(share for sense, share in shares.items() if meaning in wordnet.above(sense)) > ENOUGH
     )
 
 
@@ -226,7 +229,7 @@ def _kinds(
                 if share * likely > best:
                     best, why = share * likely, _why(name, meaning, label, lineage[meaning])
         if score >= WORTH_ASKING:
-            hits.append(Hit(label, "synonym" if same > score / 2 else "kind", score, why))
+            hits.append(Hit(label, "synonym" if same > score / 2 else "kind", min(score, 1.0), why))
     return sorted(hits, key=lambda hit: -hit.score)
 
 
@@ -236,15 +239,15 @@ def _of_the_head(name: str, known: Mapping[str, float], senses: Mapping[str, Map
     if known or len(words) < 2:
         return []
     kinds = _kinds(words[-1], _in_question(wordnet.senses(words[-1]), senses), (), senses)
-    return [replace(hit, score=hit.score * NARROWED) for hit in kinds if hit.score >= ENOUGH]
+    return [replace(hit, score=hit.score * NARROWED) for hit in kinds if hit.score > ENOUGH]
 
 
 def _of_class(label: str, shares: Mapping[str, float]) -> Mapping[str, float]:
-    """A class of several words that WordNet does not know is a kind of its last word."""
+    """A class of several words that WordNet does not know is a kind of its last word, unless the others deny that."""
     if shares:
         return shares
     words = normalize(names(label)[0])
-    if len(words) < 2:
+    if len(words) < 2 or not DENYING.isdisjoint(words):
         return {}
     return {sense: share * BY_HEAD for sense, share in wordnet.senses(words[-1]).items()}
 

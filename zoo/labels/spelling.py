@@ -6,8 +6,8 @@ Rules, in order; the first under which any class fits decides:
    and the number words zero to twenty as digits ("T-Shirt" = "t_shirt", "the three" = "3").
 2. *Number*: word by word equal, or one the regular or listed plural of the other ("nuclei" = "nucleus").
 3. *Joining*: equal by rule 2 once blanks are closed ("t shirts" = "tshirt").
-4. *Carrier words*: equal by rule 2 or 3 without "digit", "number", "numeral", "class", "category" on either side, if
-   something is left ("digit three" = "3", "digit_3" = "three"); without "sign" only if a number or a letter is left.
+4. *Carrier words*: equal by rule 2 or 3 without "class" or "category" on either side, if something is left, and
+   without "digit", "number", "numeral", "sign" if that is a number or a letter ("digit three" = "3").
 5. *Initials*: a class in capitals spelt by the initials of two or more words ("white blood cells" = "WBC").
 
 A class may have several names, set apart by commas or semicolons ("tabby, tabby cat"); any of them will do.
@@ -18,7 +18,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
 ARTICLES = frozenset({"a", "an", "the"})
-CARRIERS = frozenset({"digit", "number", "numeral", "class", "category"})
+CARRIERS = frozenset({"class", "category"})
+OF_NUMBERS = frozenset({"digit", "number", "numeral", "sign"})
 # fmt: off
 NUMBER_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -83,6 +84,8 @@ def _slips(joined: str, label: str) -> int:
     from nltk.metrics.distance import edit_distance
 
     other = "".join(normalize(label))
+    if re.sub(r"\D", "", joined) != re.sub(r"\D", "", other):
+        return ALLOWED + 1  # digits are never a slip: SKU1234 and SKU1235 are two things
     near = [single for single in (joined, *singulars(joined)) if abs(len(single) - len(other)) <= ALLOWED]
     return min((int(edit_distance(single, other, transpositions=True)) for single in near), default=ALLOWED + 1)
 
@@ -141,9 +144,9 @@ def _same_without_carriers(ones: Words, others: Words) -> bool:
 
 def _without_carriers(words: Words) -> Words:
     bare = tuple(word for word in words if not any(_same(word, carrier) for carrier in CARRIERS)) or words
-    unsigned = tuple(word for word in bare if not _same(word, "sign"))
-    # a "road sign" is no road
-    return unsigned if len(unsigned) == 1 and (unsigned[0].isdigit() or len(unsigned[0]) == 1) else bare
+    alone = tuple(word for word in bare if not any(_same(word, carrier) for carrier in OF_NUMBERS))
+    # a "road sign" is no road, and a "number plate" no plate
+    return alone if len(alone) == 1 and (alone[0].isdigit() or len(alone[0]) == 1) else bare
 
 
 def _spells(words: Words, other: str) -> bool:

@@ -66,6 +66,12 @@ def senses(name: str) -> dict[str, float]:
     return {sense: weight / total for sense, weight in weights.items()}
 
 
+def is_word(word: str) -> bool:
+    """Whether it is an English word of any kind, or one of ours."""
+    ours = any(spelling in _lexicon()[part] for part in ("words", "groups") for spelling in _singulars((word,)))
+    return ours or any(spelling and _wordnet().synsets(spelling) for spelling in (word, *singulars(word)))
+
+
 @functools.cache
 def above(sense: str) -> dict[str, int]:
     """Everything a sense is a kind of, itself included, with the number of steps."""
@@ -83,7 +89,9 @@ def above(sense: str) -> dict[str, int]:
 
 
 def section(sense: str) -> str:
-    """WordNet's section of nouns that a sense stands in."""
+    """WordNet's section of nouns that a sense stands in; a group is of things."""
+    if sense.startswith(GROUP):
+        return "noun.artifact"
     return str(_wordnet().synset(sense).lexname())
 
 

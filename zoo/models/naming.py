@@ -9,6 +9,7 @@ part of its name may: the backbone of a detector.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +50,8 @@ _BACKBONES = (
     (r"resnext(\d+)", r"x\1"),
     (r"hrnetw?(\d+)", r"hrnetv2p-w\1"),
     (r"hrnetw?(\d+)", r"hr\1"),
+    (r"resnet", r"r"),
+    (r"resnet", r"res"),
     (r"hrnet", r"hrnetv2p"),
     (r"hrnet", r"hr"),
 )
@@ -66,11 +69,14 @@ def named(wanted: str, entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
         ZooError: none is; with the nearest names of families.
     """
     own, backbones = _spellings(wanted)
-    for spellings, begins in ((own, True), (own, False), (backbones, False)):
+    # a later way counts where those before find nothing
+    for begins, versions in ((True, False), (True, True), (False, False)):
+        fits = functools.partial(_fits, begins=begins, versions=versions)
+        behind = functools.partial(_fits, begins=False, versions=False)
         found = [
             name
             for name, entry in entries.items()
-            if any(_fits(each, name, entry, begins=begins) for each in spellings)
+            if any(fits(each, name, entry) for each in own) or any(behind(each, name, entry) for each in backbones)
         ]
         if found:
             return found
@@ -84,22 +90,24 @@ def _spellings(wanted: str) -> tuple[list[str], list[str]]:
     bare = " ".join(_AROUND.sub(" ", plain).split()) or plain
     long = re.sub(r"[-_ ]([ntsmblh])(?=$|[/ _-])", lambda match: "-" + _SIZES[match[1]], bare)
     long = re.sub(r"/(\d+)$", r"-p\1", long)
+    short = re.sub(rf"[-_ ]({'|'.join(_SIZES.values())})\b", lambda match: "-" + match[1][0], bare)
     joined = re.sub(r"[^a-z0-9]", "", bare)
     backbones = [match.expand(written) for form, written in _BACKBONES if (match := re.fullmatch(form, joined))]
-    return list(_FAMILIES.get(joined, dict.fromkeys((bare, long)))), backbones
+    return list(_FAMILIES.get(joined, dict.fromkeys((bare, long, short)))), backbones
 
 
 def _rcnn(text: str) -> str:
     return re.sub(r"r[\s_-]*cnn", "rcnn", text)
 
 
-def _fits(spelling: str, name: str, entry: Mapping[str, Any], *, begins: bool) -> bool:
+def _fits(spelling: str, name: str, entry: Mapping[str, Any], *, begins: bool, versions: bool) -> bool:
     pieces = re.findall(r"[a-z]+|\d+", spelling)
     if not pieces:
         return False
     # "MobileNetV2" is mobilenet-v2; behind a number nothing may go on, behind letters a number may
     written = _GAP.join("[-_]?".join(piece) if piece.isalpha() else piece for piece in pieces)
-    pattern = written + (r"(?![a-z0-9])" if pieces[-1].isdigit() else r"(?![a-z])")
+    onward = r"(?![a-z0-9])" if pieces[-1].isdigit() else r"(?![a-z])"
+    pattern = written + (rf"(?:v\d+(?:plus)?)?{onward}" if versions else onward)  # "BiSeNet" is all its versions
     plain = name.casefold()
     if begins:
         collection = _rcnn(str(entry.get("In Collection", "")).casefold().replace("+", "plus")).replace(" ", "-")

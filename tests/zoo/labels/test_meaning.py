@@ -71,10 +71,29 @@ def test_a_word_for_two_classes_is_asked_about() -> None:
     assert set(asked("bike", of("coco"))) == {"bicycle", "motorcycle"}
 
 
-def test_a_slip_of_the_pen_is_forgiven_where_no_word_is_written() -> None:
-    hits = find(["squirels", "pears"], Vocabulary(("squirrel", "bear")))
-    assert [(hit.label, hit.relation) for hit in hits["squirels"].taken] == [("squirrel", "misspelling")]
-    assert not hits["pears"].taken
+def test_a_slip_of_the_pen_is_asked_about_where_no_word_is_written() -> None:
+    hits = find(["squirels", "pears", "masked faces"], Vocabulary(("squirrel", "bear", "unmasked face")))
+    assert [(hit.label, hit.relation) for hit in hits["squirels"].asked] == [("squirrel", "misspelling")]
+    assert hits["pears"].asked == ()
+    assert not any(found.taken for found in hits.values())
+
+
+def test_digits_are_no_slip_of_the_pen() -> None:
+    assert asked("SKUX1234", Vocabulary(("SKUX1235", "SKUZ1234"))) == ["SKUZ1234"]
+
+
+@pytest.mark.parametrize("label", ["no helmet", "Without Helmet", "with_helmet", "not-a-helmet", "toy helmet"])
+def test_a_class_that_denies_its_last_word_is_no_kind_of_it(label: str) -> None:
+    assert labels("helmets", Vocabulary(("helmet", label, "head"))) == ["helmet"]
+
+
+def test_classes_may_be_called_like_a_group_of_things() -> None:
+    for name in wordnet._lexicon()["groups"]:
+        assert name in labels(name, Vocabulary((name, "car")))
+
+
+def test_a_class_that_means_two_things_is_not_taken_for_one_of_them() -> None:
+    assert asked("motorcycles", Vocabulary(("bike", "car"))) == ["bike"]
 
 
 def test_everything_is_nothing_in_particular() -> None:
