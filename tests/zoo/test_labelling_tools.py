@@ -136,8 +136,12 @@ def test_label_studio_finds_images_by_any_address(tmp_path: Path, image: str) ->
     ("result", "image", "words"),
     [
         (rectangle(rotation=30), "a.jpg", "export.json: task 7: a box of cat is turned"),
-        (rectangle(rectanglelabels=["cat", "dog"]), "a.jpg", r"a shape has \['cat', 'dog'\] where one label is"),
-        (rectangle(width="wide"), "a.jpg", "a shape of cat cannot be read"),
+        (
+            rectangle(rectanglelabels=["cat", "dog"]),
+            "a.jpg",
+            r"a rectanglelabels has \['cat', 'dog'\] where one label is",
+        ),
+        (rectangle(width="wide"), "a.jpg", "a rectanglelabels of cat is no box or polygon"),
         (rectangle(), "b.jpg", "task 7: there is no image b"),
         (rectangle(), "", "task 7: it names no image"),
     ],
@@ -147,9 +151,52 @@ def test_label_studio_faults_name_the_task(tmp_path: Path, result: dict[str, Any
         read_dataset(labelstudio(tmp_path, [result], image=image), "detection")
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"x": 30, "y": 50, "radiusX": 20, "radiusY": 25, "ellipselabels": ["cat"]}, CAT),
+        ({"x": 10, "y": 25, "width": 40, "height": 50, "labels": ["cat"]}, CAT),
+        ({"format": "rle", "rle": [1], "brushlabels": ["cat"]}, "has no label where one label is"),
+        ({"x": 10, "y": 25, "width": 40, "height": 50}, "has no label where one label is"),
+        ({"x": 10, "y": 25, "width": 0.5, "keypointlabels": ["cat"]}, "has no label where one label is"),
+    ],
+)
+def test_label_studio_shapes_are_read_or_refused_but_never_lost(
+    tmp_path: Path, value: dict[str, Any], told: Box | str
+) -> None:
+    root = labelstudio(tmp_path, [rectangle(), {**rectangle(), "value": value}])
+    if isinstance(told, str):
+        with pytest.raises(AnnotationError, match=told):
+            read_dataset(root, "detection")
+    else:
+        assert read_dataset(root, "detection").samples[0].boxes == (CAT, told)
+
+
+def test_two_exports_of_label_studio_are_refused(tmp_path: Path) -> None:
+    root = labelstudio(tmp_path, [rectangle()])
+    (root / "newer.json").write_text((root / "export.json").read_text())
+    with pytest.raises(AnnotationError, match=r"has 2 exports of Label Studio: export\.json, newer\.json"):
+        read_dataset(root, "detection")
+
+
+def test_cvat_boxes_that_are_turned_are_taken_around(tmp_path: Path) -> None:
+    shapes = '<box label="cat" xtl="2" ytl="6" xbr="10" ybr="10" rotation="90"/>'
+    assert read_dataset(cvat(tmp_path, shapes), "detection").samples[0].boxes == (Box(4, 4, 4, 8, 0),)
+
+
+def test_files_of_other_tools_are_left_alone(tmp_path: Path) -> None:
+    labelme(tmp_path, [shape("rectangle", [[2, 4], [10, 12]])])
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode" / "settings.json").write_text("{}")
+    (tmp_path / "0_config.json").write_text("{}")
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nothing")
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "gone.xml").symlink_to(tmp_path / "nothing")
+    assert len(read_dataset(tmp_path, "detection").samples) == 1
+
+
 def test_two_files_about_one_image_are_refused(tmp_path: Path) -> None:
     labelme(tmp_path, [shape("rectangle", [[2, 4], [10, 12]])])
-    labelme(tmp_path, [shape("rectangle", [[2, 4], [10, 12]])], "b", imagePath="a.jpg")
     (tmp_path / "b.json").write_text((tmp_path / "a.json").read_text())
     with pytest.raises(AnnotationError, match=r"1 image\(s\) are described twice"):
         read_dataset(tmp_path, "detection")

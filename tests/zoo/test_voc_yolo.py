@@ -164,7 +164,10 @@ def test_yolo_faults_name_file_and_line(tmp_path: Path, text: str, words: str) -
     ("names", "words"),
     [
         ("names: [a, a]", "names a class twice: a"),
-        ("names: {1: a, 2: b}", "names are not numbered 0 to 1"),
+        ("names: {1: a, 2: b}", "are not numbered 0 to 1"),
+        ("names: {0: a, one: b}", "are not numbered 0 to 1"),
+        ("names: [2020-13-45, [x]]", "has no list of names"),
+        ("names: " + "[" * 5000, "is not valid YAML"),
         ("nc: 2", "has no list of names"),
         ("names: [", "is not valid YAML"),
         ("- a", "holds no settings"),
@@ -173,6 +176,69 @@ def test_yolo_faults_name_file_and_line(tmp_path: Path, text: str, words: str) -
 def test_a_yolo_document_that_cannot_be_used_says_why(tmp_path: Path, names: str, words: str) -> None:
     with pytest.raises(AnnotationError, match=words):
         read_dataset(yolo(tmp_path, {"a": "0 0.5 0.5 1 1"}, names), "detection")
+
+
+def test_yolo_classes_may_be_called_yes_and_no(tmp_path: Path) -> None:
+    root = yolo(tmp_path, {"a": "1 0.5 0.5 1 1"}, "names: [yes, no, 010]\n")
+    assert read_dataset(root, "detection").classes == ("yes", "no", "010")
+
+
+def test_yolo_documents_divide_by_folders_or_by_lists(tmp_path: Path) -> None:
+    line = "0 0.5 0.5 1 1"
+    folder = yolo(
+        tmp_path / "1", {"good/a": line, "odd/b": line}, "names: [cat]\ntrain: images/good\nval: images/odd\n"
+    )
+    assert [sample.split for sample in read_dataset(folder, "detection").samples] == ["train", "test"]
+    lists = yolo(tmp_path / "2", {"a": line, "b": line}, "names: [cat]\ntrain: train.txt\nval: val.txt\ntest: /x/y\n")
+    (lists / "train.txt").write_text("./images/a.jpg\n")
+    (lists / "val.txt").write_text("images/b.jpg\n")
+    assert [sample.split for sample in read_dataset(lists, "detection").samples] == ["train", "test"]
+    years = yolo(tmp_path / "3", {"train2017/a": line, "val2017/b": line}, "names: [cat]\n")
+    assert [sample.split for sample in read_dataset(years, "detection").samples] == ["train", "test"]
+
+
+def test_yolo_poses_give_their_boxes_and_say_so(tmp_path: Path) -> None:
+    names = "names: [cat]\nkpt_shape: [2, 2]\n"
+    dataset = read_dataset(yolo(tmp_path, {"a": "0 .5 .5 .4 .5 .5 .5 .6 .6"}, names), "detection")
+    box = dataset.samples[0].boxes[0]
+    assert (box.x, box.y, box.w, box.h) == pytest.approx((6, 4, 8, 8))
+    assert dataset.notes == ("keypoints are not read from this format, their boxes are",)
+
+
+def test_yolo_images_of_one_name_and_folders_without_labels_are_told(tmp_path: Path) -> None:
+    root = yolo(tmp_path / "1", {"a": "0 0.5 0.5 1 1"})
+    picture(root / "images" / "a.png")
+    with pytest.raises(AnnotationError, match=r"1 name\(s\) with two endings share a text file: a"):
+        read_dataset(root, "detection")
+    above = tmp_path / "2"
+    yolo(above / "train", {"a": "0 0.5 0.5 1 1"})
+    (above / "train" / "data.yaml").rename(above / "data.yaml")
+    picture(above / "valid" / "images" / "b.jpg")
+    with pytest.raises(AnnotationError, match="valid/images: there is no valid/labels"):
+        read_dataset(above, "detection")
+
+
+def test_text_that_is_not_utf8_is_an_annotation_error(tmp_path: Path) -> None:
+    root = voc(tmp_path / "voc", {"a": [CAT]})
+    (root / "classes.txt").write_bytes(b"k\xe4fer\n")
+    with pytest.raises(AnnotationError, match="is not UTF-8 text"):
+        read_dataset(root, "detection")
+
+
+def test_voc_lists_may_have_spaces_in_names_and_endings(tmp_path: Path) -> None:
+    root = voc(tmp_path, {"my cat": [CAT], "b": [CAT]})
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "ImageSets" / "Main" / "train.txt").write_text("my cat\nb.jpg\n")
+    assert len(read_dataset(root, "detection").samples) == 2
+
+
+def test_where_two_formats_fit_the_first_is_read_and_the_other_is_told(tmp_path: Path) -> None:
+    root = yolo(tmp_path, {"a": "0 0.5 0.5 1 1"})
+    voc(root, {"a": [CAT]})
+    (root / "JPEGImages" / "a.jpg").unlink()
+    dataset = read_dataset(root, "detection")
+    assert dataset.format == "voc"
+    assert "read as voc; it could be yolo as well" in dataset.notes
 
 
 def test_yolo_text_without_image_is_told(tmp_path: Path) -> None:

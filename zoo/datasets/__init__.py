@@ -1,5 +1,6 @@
 """Data sets on disk, one file per format; `read_dataset` finds out which. Knows no training and no request."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +14,7 @@ __all__ = ["READERS", "Box", "Dataset", "Sample", "from_json", "read_dataset", "
 READERS: dict[str, ModuleType] = {
     reader.NAME: reader for reader in (imagefolder, coco, voc, yolo, cvat, labelme, labelstudio, masks)
 }
-"""Format -> its reader: NAME, TASKS, LOOKED_FOR, looks_like(root), read(root, task)."""
+"""Format -> its reader: NAME, TASKS, LOOKED_FOR, looks_like(root), read(root, task). Where several fit, the first."""
 
 
 def read_dataset(root: Path, task: str | None = None) -> Dataset:
@@ -38,11 +39,14 @@ def read_dataset(root: Path, task: str | None = None) -> Dataset:
             f" {listed(name for reader in fitting for name in reader.TASKS)}, not {task}.",
             *(f"For {task}: {reader.LOOKED_FOR}." for reader in READERS.values() if task in reader.TASKS),
         )
-    if len(serving) > 1:
+    if task is None and len({reader.TASKS for reader in serving}) > 1:
         raise FormatError.because(
             f"{root} could be read as {_names(serving)}.", "Name the task, or keep one layout in the folder."
         )
     dataset: Dataset = serving[0].read(root, task)
+    if len(serving) > 1:
+        others = _names(serving[1:])
+        dataset = replace(dataset, notes=(*dataset.notes, f"read as {dataset.format}; it could be {others} as well"))
     if task is not None and task not in dataset.tasks:
         raise FormatError.because(
             f"{root} ({dataset.format}) holds annotations for {listed(dataset.tasks)}, none for {task}.", *dataset.notes

@@ -75,7 +75,7 @@ def read(root: Path, task: str | None = None) -> Dataset:
 def _documents(root: Path) -> Iterator[AnnotationFile]:
     splits = [path for path in folders(root) if path.name.lower() in SPLIT_NAMES]
     for folder in (root / "annotations", *splits, root):
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        for path in sorted(path for path in folder.glob("*.json") if path.is_file()) if folder.is_dir() else ():
             document = _load(path)
             if document is not None:
                 yield AnnotationFile(path, _split_of(path, folder), document)
@@ -85,7 +85,7 @@ def _load(path: Path) -> dict[str, Any] | None:
     """The document, or None for JSON that is something else (captions have no categories)."""
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise AnnotationError.because(f"{path} is not valid JSON: {error}.", "Write the file again.") from error
     if not isinstance(document, dict) or not all(isinstance(document.get(key), list) for key in KEYS):
         return None

@@ -1,5 +1,6 @@
 """What all data set readers share: image names, split names, class lists. Knows no format and opens no image."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -72,9 +73,32 @@ def published(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(replace(sample, split="test") if sample.split == "val" else sample for sample in kept)
 
 
+def split_of(root: Path, path: Path) -> str | None:
+    """The split that the first folder says which names one: "train", "val2017"."""
+    words = (re.sub(r"[\d_-]", "", part).lower() for part in path.relative_to(root).parts[:-1])
+    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
+
+
+def head(path: Path, most: int) -> bytes:
+    """How a file begins; nothing of one that cannot be read, which is for whoever reads it to say."""
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError:
+        return b""
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file without the blanks around them. Raises AnnotationError for what is no text."""
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise AnnotationError.because(f"{path} is not UTF-8 text: {error}.", "Save it as UTF-8.") from error
+
+
 def read_class_list(path: Path) -> tuple[str, ...]:
     """One class per line, in the order of their indices; blank lines are skipped."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    lines = read_lines(path)
     classes = tuple(line for line in lines if line)
     if not classes:
         raise AnnotationError.because(f"{path} names no class.", "Write one class name per line.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import cos, hypot, isfinite, radians, sin
 from pathlib import Path
 from typing import Any
 
-from zoo.datasets.common import SPLIT_NAMES
+from zoo.datasets.common import SPLIT_NAMES, head, split_of
 from zoo.datasets.described import TASKS, Described, Images, Named, assemble
 from zoo.datasets.record import Dataset
 from zoo.errors import AnnotationError
@@ -21,8 +22,7 @@ def looks_like(root: Path) -> bool:
     """Whether annotations.xml begins as CVAT's does."""
     if not (root / FILE).is_file():
         return False
-    with (root / FILE).open("rb") as file:
-        return b"<annotations" in file.read(4096)
+    return b"<annotations" in head(root / FILE, 4096)
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
@@ -55,7 +55,7 @@ def read(root: Path, task: str | None = None) -> Dataset:
         except ValueError as error:
             faults.append(f"{FILE}: image {number} ({name}): {error}")
             continue
-        split = SPLIT_NAMES.get((entry.get("subset") or image.parent.name).lower())
+        split = SPLIT_NAMES.get((entry.get("subset") or "").lower()) or split_of(root, image)
         described.append(Described(image, size, split, objects))
     return assemble(NAME, root, described, faults, images, LOOKED_FOR)
 
@@ -67,7 +67,10 @@ def _object(shape: Any) -> Named:
     try:
         if shape.tag == "box":
             left, top, right, bottom = (_number(shape, side) for side in ("xtl", "ytl", "xbr", "ybr"))
-            return Named(name, left, top, right - left, bottom - top)
+            across, along = _turn(shape)
+            half_w, half_h = (right - left) / 2, (bottom - top) / 2
+            return _around((left + right) / 2, (top + bottom) / 2, name, half_w * across + half_h * along,
+                           half_w * along + half_h * across)  # fmt: skip
         if shape.tag == "polygon":
             return Named.around(name, [point.split(",") for point in (shape.get("points") or "").split(";")])
         if shape.tag == "mask":
@@ -75,10 +78,22 @@ def _object(shape: Any) -> Named:
             return Named(name, left, top, width, height)
         if shape.tag == "ellipse":
             x, y, rx, ry = (_number(shape, side) for side in ("cx", "cy", "rx", "ry"))
-            return Named(name, x - rx, y - ry, 2 * rx, 2 * ry)
+            across, along = _turn(shape)
+            return _around(x, y, name, hypot(rx * across, ry * along), hypot(rx * along, ry * across))
     except (TypeError, ValueError) as error:
         raise ValueError(f"a {shape.tag} of {name} cannot be read ({error})") from error
     raise ValueError(f"a {shape.tag} of {name} has no box")
+
+
+def _around(x: float, y: float, name: str, half_width: float, half_height: float) -> Named:
+    return Named(name, x - half_width, y - half_height, 2 * half_width, 2 * half_height)
+
+
+def _turn(shape: Any) -> tuple[float, float]:
+    """Cosine and sine, without their signs, of the degrees that a shape is turned by around its middle."""
+    turned = radians(_number(shape, "rotation") if shape.get("rotation") else 0.0)
+    # exact where nothing is turned, or by right angles
+    return round(abs(cos(turned)), 12), round(abs(sin(turned)), 12)
 
 
 def _number(entry: Any, name: str) -> float:
@@ -86,6 +101,9 @@ def _number(entry: Any, name: str) -> float:
     if text is None:
         raise ValueError(f"{name} is missing")
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise ValueError(f"{name} is {text!r}, not a number") from None
+    if not isfinite(number):
+        raise ValueError(f"{name} is {text!r}, not finite")
+    return number

@@ -54,25 +54,27 @@ class Images:
             self._by_name.setdefault(path.name, []).append(path)
             self._by_stem.setdefault(path.stem, []).append(path)
 
-    def called(self, *names: str) -> Path:
-        """The only image with such a path below the root, else with such a file name, else such a stem.
+    def called(self, *names: str, stem: str = "") -> Path:
+        """The only image with such a path below the root, else with such a file name, else with that stem.
 
         Of several names the first that finds one counts.
 
         Raises:
-            ValueError: there is none, or there are several.
+            ValueError: there is none, there are several, or the names mean one image and the stem another.
         """
         plain = [PurePosixPath(name.replace("\\", "/")) for name in names]
         found = [
             *(self._by_path.get(name.as_posix(), []) for name in plain),
             *(self._by_name.get(name.name, []) for name in plain),
-            *(self._by_stem.get(name.stem, []) for name in plain),
+            self._by_stem.get(stem, []),
         ]
         fits = next((some for some in found if some), [])
         if len(fits) != 1:
-            raise ValueError(
-                f"there are {len(fits)} images {fits[0].name}" if fits else f"there is no image {names[0]}"
-            )
+            wanted = fits[0].name if fits else next(iter((*names, stem)))
+            raise ValueError(f"there are {len(fits)} images {wanted}" if fits else f"there is no image {wanted}")
+        others = self._by_stem.get(stem, [])
+        if others and fits[0].stem != stem:
+            raise ValueError(f"it names {fits[0].name}, but is itself called as {others[0].name} is")
         return fits[0]
 
 

@@ -10,14 +10,17 @@ from zoo.errors import AnnotationError, listed
 NAME = "imagefolder"
 TASKS = ("classification",)
 LOOKED_FOR = "one folder of images per class, <class>/* or {train,val,test}/<class>/*"
-RESERVED = frozenset({"annotations", "images", "labels", "masks"})
+RESERVED = frozenset(
+    {"annotations", "images", "imagesets", "jpegimages", "labels", "masks", "segmentationclass", "segmentationobject"}
+)
 """Folder names that belong to the other formats, never to a class."""
 
 
 def looks_like(root: Path) -> bool:
     """Whether there are class folders with images, directly or below split folders."""
     if _splits(root):
-        return any(_has_images(path) for split in _splits(root) for path in folders(split))
+        below = (path for split in _splits(root) for path in folders(split))
+        return any(_has_images(path) for path in below if path.name.lower() not in RESERVED)
     return any(_has_images(path) for path in folders(root) if path.name.lower() not in RESERVED)
 
 

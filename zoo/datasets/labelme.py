@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zoo.datasets.common import SPLIT_NAMES, is_hidden
+from zoo.datasets.common import head, is_hidden, split_of
 from zoo.datasets.described import TASKS, Described, Images, Named, assemble
 from zoo.datasets.record import Dataset
 
@@ -15,40 +16,51 @@ __all__ = ["LOOKED_FOR", "NAME", "TASKS", "looks_like", "read"]
 
 NAME = "labelme"
 LOOKED_FOR = "LabelMe JSON files with shapes and imagePath, beside the images or below the folder"
+LOOKED_AT = 20
+"""Files that may be of something else before one of LabelMe's comes."""
+
+MOST_BYTES = 64 << 20
+"""Of a file with its picture in it."""
+
 FLAT = frozenset({"line", "linestrip", "point", "points"})
 """Shapes without an area."""
 
 
 def looks_like(root: Path) -> bool:
-    """Whether the first JSON file below the folder is LabelMe's."""
-    first = next(_files(root), None)
-    if first is None:
-        return False
-    with first.open("rb") as file:
-        head = file.read(1 << 16)
-    # the picture itself may stand between the two, as text of any length
-    return b'"shapes"' in head and (b'"imagePath"' in head or b'"flags"' in head or b'"version"' in head)
+    """Whether one of the first JSON files below the folder is LabelMe's."""
+    return any(_is_ours(path) for path in islice(_files(root), LOOKED_AT))
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
     """Every image that a JSON file describes. All faults are collected before AnnotationError is raised."""
     images, faults, described = Images(root), list[str](), list[Described]()
     for file in _files(root):
+        if not _is_ours(file):
+            continue
         try:
             document = _load(file)
             size = document.get("imageWidth"), document.get("imageHeight")
-            image = images.called(*(_beside(root, file, document)), file.stem)
+            image = images.called(*_beside(root, file, document), stem=file.stem)
             objects = tuple(_object(number, shape) for number, shape in enumerate(document["shapes"], start=1))
         except (ValueError, OSError) as error:
             faults.append(f"{file.relative_to(root).as_posix()}: {error}")
             continue
         known = (size[0], size[1]) if all(isinstance(side, int) and side > 0 for side in size) else None
-        described.append(Described(image, known, SPLIT_NAMES.get(image.parent.name.lower()), objects))  # type: ignore[arg-type]
+        described.append(Described(image, known, split_of(root, image), objects))  # type: ignore[arg-type]
     return assemble(NAME, root, described, faults, images, LOOKED_FOR)
 
 
 def _files(root: Path) -> Iterator[Path]:
-    return (path for path in sorted(root.rglob("*.json")) if not is_hidden(path))
+    """Those that are files, and no settings of an editor."""
+    for path in sorted(root.rglob("*.json")):
+        if path.is_file() and not any(is_hidden(Path(part)) for part in path.relative_to(root).parts):
+            yield path
+
+
+def _is_ours(file: Path) -> bool:
+    # the picture itself may stand before the shapes, as text of any length
+    text = head(file, MOST_BYTES)
+    return b'"shapes"' in text and b'"imagePath"' in text
 
 
 def _beside(root: Path, file: Path, document: dict[str, Any]) -> list[str]:
@@ -75,7 +87,7 @@ def _object(number: int, shape: Any) -> Named:
     name = shape.get("label") if isinstance(shape, dict) else None
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"shape {number} has no label")
-    kind = shape.get("shape_type") or "polygon"
+    kind = str(shape.get("shape_type") or "polygon")
     if kind in FLAT:
         raise ValueError(f"shape {number} ({name}) is a {kind}, which has no box")
     try:

@@ -7,23 +7,28 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from zoo.datasets.common import SPLIT_NAMES, is_hidden
+from zoo.datasets.common import head, is_hidden, split_of
 from zoo.datasets.described import TASKS, Described, Images, Named, assemble
 from zoo.datasets.record import Dataset
-from zoo.errors import AnnotationError
+from zoo.errors import AnnotationError, listed
 
 __all__ = ["LOOKED_FOR", "NAME", "TASKS", "looks_like", "read"]
 
 NAME = "labelstudio"
 LOOKED_FOR = "one JSON export of Label Studio, a list of tasks with data and annotations, beside the images"
-LABELS = ("rectanglelabels", "polygonlabels")
+LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
+PLACED = ("x", "points", "rle", "vertices")
+"""What only a value has that stands somewhere in the picture."""
+
 PERCENT = 100.0
 """What Label Studio's numbers are shares of."""
+
+HEAD_BYTES = 4 << 20
 
 
 def looks_like(root: Path) -> bool:
     """Whether a JSON file of the folder is a list of tasks."""
-    return _export(root) is not None
+    return bool(_exports(root))
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
@@ -31,36 +36,45 @@ def read(root: Path, task: str | None = None) -> Dataset:
 
     All faults are collected before AnnotationError is raised.
     """
-    file = _export(root)
-    if file is None:
-        raise AnnotationError.because(f"{root} has no export of Label Studio.", f"Looked for {LOOKED_FOR}.")
+    file, *others = _exports(root)
+    if others:
+        names = listed(path.name for path in (file, *others))
+        raise AnnotationError.because(f"{root} has {1 + len(others)} exports of Label Studio: {names}.", "Keep one.")
     images, faults, described = Images(root), list[str](), list[Described]()
     for number, entry in enumerate(_load(file), start=1):
-        done = [one for one in entry.get("annotations") or [] if isinstance(one, dict) and not one.get("was_cancelled")]
+        done = [one for one in _dicts(entry.get("annotations")) if not one.get("was_cancelled")]
         if not done:
             continue
         where = f"{file.name}: task {entry.get('id', number)}"
         try:
             image = images.called(*_names(entry))
-            results = [one for one in done[-1].get("result") or [] if isinstance(one, dict)]
-            sizes = {(one.get("original_width"), one.get("original_height")) for one in results}
+            results = _dicts(done[-1].get("result"))
             objects = tuple(found for one in results if (found := _object(one)) is not None)
+            sizes = {_size(one) for one in results} - {None}
         except ValueError as error:
             faults.append(f"{where}: {error}")
             continue
-        known = [(w, h) for w, h in sizes if isinstance(w, int) and isinstance(h, int)]
-        split = SPLIT_NAMES.get(image.parent.name.lower())
-        described.append(Described(image, known[0] if len(known) == 1 else None, split, objects))
+        size = sizes.pop() if len(sizes) == 1 else None
+        described.append(Described(image, size, split_of(root, image), objects))
     return assemble(NAME, root, described, faults, images, LOOKED_FOR)
 
 
-def _export(root: Path) -> Path | None:
-    for path in sorted(path for path in root.glob("*.json") if not is_hidden(path)):
-        with path.open("rb") as file:
-            head = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
-        if head.startswith(b"[") and b'"annotations"' in head and b'"data"' in head:
-            return path
-    return None
+def _dicts(given: Any) -> list[dict[str, Any]]:
+    return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+
+
+def _size(result: dict[str, Any]) -> tuple[int, int] | None:
+    width, height = result.get("original_width"), result.get("original_height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
+
+
+def _exports(root: Path) -> list[Path]:
+    found = []
+    for path in sorted(path for path in root.glob("*.json") if path.is_file() and not is_hidden(path)):
+        text = head(path, HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
+        if text.startswith(b"[") and b'"annotations"' in text and b'"data"' in text:
+            found.append(path)
+    return found
 
 
 def _load(file: Path) -> list[dict[str, Any]]:
@@ -81,7 +95,7 @@ def _names(entry: dict[str, Any]) -> list[str]:
     data = entry.get("data")
     stated = [value for value in data.values() if isinstance(value, str)] if isinstance(data, dict) else []
     found = []
-    for text in [*stated, entry.get("file_upload") or ""]:
+    for text in [*stated, str(entry.get("file_upload") or "")]:
         address = urlsplit(text)
         path = unquote(address.query.removeprefix("d=") if address.query.startswith("d=") else address.path)
         name = PurePosixPath(path).name
@@ -95,19 +109,24 @@ def _names(entry: dict[str, Any]) -> list[str]:
 def _object(result: dict[str, Any]) -> Named | None:
     """None for a result that is no shape, such as a choice about the whole image."""
     value = result.get("value")
-    kind = next((kind for kind in LABELS if isinstance(value, dict) and kind in value), None)
-    if kind is None or not isinstance(value, dict):
+    if not isinstance(value, dict) or not any(key in value for key in PLACED):
         return None
-    labels = value[kind]
+    kind = next((kind for kind in LABELS if kind in value), None)
+    labels = value.get(kind) if kind else None
     if not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str):
-        raise ValueError(f"a shape has {labels!r} where one label is")
+        raise ValueError(f"a {result.get('type', 'shape')} has {labels or 'no label'} where one label is")
+    name = labels[0]
     if value.get("rotation"):
-        raise ValueError(f"a box of {labels[0]} is turned, which no detector here learns")
+        raise ValueError(f"a box of {name} is turned, which no detector here learns")
     try:
         width, height = (float(result[side]) / PERCENT for side in ("original_width", "original_height"))
-        if kind == "polygonlabels":
-            return Named.around(labels[0], [(float(x) * width, float(y) * height) for x, y in value["points"]])
-        x, y, w, h = (float(value[side]) for side in ("x", "y", "width", "height"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"a shape of {labels[0]} cannot be read ({type(error).__name__}: {error})") from error
-    return Named(labels[0], x * width, y * height, w * width, h * height)
+        if "points" in value:
+            return Named.around(name, [(float(x) * width, float(y) * height) for x, y in value["points"]])
+        x, y = float(value["x"]) * width, float(value["y"]) * height
+        if "radiusX" in value:
+            rx, ry = float(value["radiusX"]) * width, float(value["radiusY"]) * height
+            return Named(name, x - rx, y - ry, 2 * rx, 2 * ry)
+        return Named(name, x, y, float(value["width"]) * width, float(value["height"]) * height)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        kind_told = result.get("type", "shape")
+        raise ValueError(f"a {kind_told} of {name} is no box or polygon ({type(error).__name__}: {error})") from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from zoo.datasets.common import SPLIT_NAMES, folders, is_hidden
+from zoo.datasets.common import folders, head, is_hidden, is_image, read_lines, split_of
 from zoo.datasets.described import TASKS, Described, Images, Named, assemble
 from zoo.datasets.record import Dataset
 
@@ -22,10 +23,7 @@ LISTS = Path("ImageSets") / "Main"
 def looks_like(root: Path) -> bool:
     """Whether the first XML file where they usually lie is an annotation."""
     first = next(_files(root), None)
-    if first is None:
-        return False
-    with first.open("rb") as file:
-        return re.search(rb"<annotation[\s>]", file.read(4096)) is not None
+    return first is not None and re.search(rb"<annotation[\s>]", head(first, 4096)) is not None
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
@@ -42,11 +40,11 @@ def read(root: Path, task: str | None = None) -> Dataset:
         try:
             stated, size, objects = _parse(file)
             # what the file says is often the name on another disk; VOC itself has masks of the same stem
-            image = images.called(*([stated] if stated else []), file.stem)
+            image = images.called(*([stated] if stated else []), stem=file.stem)
         except (ValueError, OSError) as error:
             faults.append(f"{file.relative_to(root).as_posix()}: {error}")
             continue
-        split = splits.get(file.stem) or SPLIT_NAMES.get(image.parent.name.lower())
+        split = splits.get(file.stem) or split_of(root, image)
         described.append(Described(image, size, split, tuple(objects)))
     return assemble(NAME, root, described, faults, images, LOOKED_FOR)
 
@@ -54,7 +52,8 @@ def read(root: Path, task: str | None = None) -> Dataset:
 def _files(root: Path) -> Iterator[Path]:
     """From the first place that has any; VOC itself lies one folder further down."""
     for place in ("Annotations", "annotations", "labels", ".", "images", "train", "val", "valid", "test"):
-        found = sorted(path for path in (root / place).glob("*.xml") if not is_hidden(path))
+        search = (root / place).rglob if place.lower() == "annotations" else (root / place).glob
+        found = sorted(path for path in search("*.xml") if path.is_file() and not is_hidden(path))
         if place in ("train", "val", "valid", "test"):
             yield from found
         elif found:
@@ -74,7 +73,9 @@ def _splits(root: Path) -> dict[str, str]:
         if there:
             found = {}
             for word, path in there.items():
-                names = [line.split()[0] for line in path.read_text(encoding="utf-8-sig").splitlines() if line.split()]
+                # the lists of single classes have a 1, 0 or -1 behind the name, others the image's ending
+                bare = (re.sub(r"\s+-?[01]$", "", line) for line in read_lines(path) if line)
+                names = [line[: -len(Path(line).suffix)] if is_image(Path(line)) else line for line in bare]
                 found.update(dict.fromkeys(names, "train" if word == "trainval" else word))
             return found
     return {}
@@ -122,6 +123,9 @@ def _number(entry: Any, path: str, absent: float | None = None) -> float:
             raise ValueError(f"{path} is missing")
         return absent
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise ValueError(f"{path} is {text.strip()!r}, not a number") from None
+    if not isfinite(number):
+        raise ValueError(f"{path} is {text.strip()!r}, not finite")
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from zoo.datasets.common import (
     notes_about,
     published,
     read_class_list,
+    read_lines,
     refuse_duplicates,
+    split_of,
 )
 from zoo.datasets.record import Box, Dataset, Sample
 from zoo.errors import AnnotationError, listed
@@ -30,8 +33,8 @@ ROUNDING = 0.01
 
 def looks_like(root: Path) -> bool:
     """Whether there are labels/ beside images/ and something that names the classes."""
-    named = any((root / name).is_file() for name in (*DOCUMENTS, *LISTS))
-    return named and next(_pairs(root), None) is not None
+    named = any(path.is_file() for path in (*(root / name for name in DOCUMENTS), *_lists(root)))
+    return named and any(labels.is_dir() for _, labels, _ in _pairs(root))
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
@@ -39,22 +42,28 @@ def read(root: Path, task: str | None = None) -> Dataset:
 
     All faults of all files are collected before AnnotationError is raised.
     """
-    classes = _classes(root)
+    document = _document(root)
+    classes, splits = _classes(root, document), _splits(root, document)
+    keypoints = "kpt_shape" in document
     faults: list[str] = []
     samples: list[Sample] = []
     for images, labels, split in _pairs(root):
+        if not labels.is_dir():
+            faults.append(f"{images.relative_to(root).as_posix()}: there is no {labels.relative_to(root).as_posix()}")
+            continue
         listing = list_images(images)
-        known = {path.relative_to(images).with_suffix("") for path in listing.images}
-        stray = [
-            path for path in sorted(labels.rglob("*.txt")) if path.relative_to(labels).with_suffix("") not in known
-        ]
+        known = Counter(path.relative_to(images).with_suffix("") for path in listing.images)
+        twice = sorted(str(name) for name, count in known.items() if count > 1)
+        if twice:
+            faults.append(f"{len(twice)} name(s) with two endings share a text file: {listed(twice)}")
+        stray = [p for p in sorted(labels.rglob("*.txt")) if p.relative_to(labels).with_suffix("") not in known]
         strangers = [path.relative_to(root).as_posix() for path in stray if path.name not in LISTS]
         if strangers:
             faults.append(f"{len(strangers)} text file(s) have no image: {listed(strangers)}")
         for image in listing.images:
             name = image.relative_to(images).with_suffix(".txt")
-            part = split or (SPLIT_NAMES.get(name.parts[0].lower()) if len(name.parts) > 1 else None)
-            samples.append(_sample(root, image, labels / name, part, classes, faults))
+            part = _listed(image, splits) or split or split_of(images, image)
+            samples.append(_sample(root, image, labels / name, part, classes, keypoints, faults))
     if faults:
         raise AnnotationError.because(
             f"The annotations of {root} cannot be used: {listed(faults)}.", "Correct the files; nothing was skipped."
@@ -69,6 +78,7 @@ def read(root: Path, task: str | None = None) -> Dataset:
         0,
         f"{negatives} image(s) have no object and are kept as negatives" if negatives else "",
         f"{len(unused)} class(es) have no annotation: {listed(unused)}" if unused else "",
+        "keypoints are not read from this format, their boxes are" if keypoints else "",
     )
     return Dataset(NAME, TASKS, root, classes, published(samples), notes=notes)
 
@@ -80,40 +90,81 @@ def _pairs(root: Path) -> Iterator[tuple[Path, Path, str | None]]:
         return
     for folder in folders(root):
         split = SPLIT_NAMES.get(folder.name.lower())
-        if split and (folder / "images").is_dir() and (folder / "labels").is_dir():
+        if split and (folder / "images").is_dir():
             yield folder / "images", folder / "labels", split
 
 
-def _classes(root: Path) -> tuple[str, ...]:
-    document = next((root / name for name in DOCUMENTS if (root / name).is_file()), None)
-    if document is None:
-        return read_class_list(next(root / name for name in LISTS if (root / name).is_file()))
-    names = _load(document).get("names")
-    if isinstance(names, Mapping):
-        if sorted(names) != list(range(len(names))):
-            raise AnnotationError.because(f"{document}: names are not numbered 0 to {len(names) - 1}.", "Number them.")
-        names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list) or not names or not all(isinstance(name, str | int) for name in names):
-        raise AnnotationError.because(f"{document} has no list of names.", "names: [first, second, ...]")
-    classes = tuple(str(name).strip() for name in names)
-    refuse_duplicates(classes, f"{document} names a class twice")
-    return classes
-
-
-def _load(document: Path) -> dict[str, Any]:
+def _document(root: Path) -> dict[str, Any]:
+    """data.yaml, all its scalars as text: `no` is a class, and so is 010."""
+    path = next((root / name for name in DOCUMENTS if (root / name).is_file()), None)
+    if path is None:
+        return {}
     import yaml
 
     try:
-        loaded = yaml.safe_load(document.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AnnotationError.because(f"{document} is not valid YAML: {error}.", "Write it again.") from error
+        loaded = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise AnnotationError.because(f"{path} is not valid YAML: {error}.", "Write it again.") from error
     if not isinstance(loaded, dict):
-        raise AnnotationError.because(f"{document} holds no settings.", "names: [first, second, ...]")
+        raise AnnotationError.because(f"{path} holds no settings.", "names: [first, second, ...]")
     return loaded
 
 
+def _classes(root: Path, document: Mapping[str, Any]) -> tuple[str, ...]:
+    if not document:
+        return read_class_list(next(path for path in _lists(root) if path.is_file()))
+    names = document.get("names")
+    if isinstance(names, Mapping):
+        if not all(str(key).isdigit() for key in names) or sorted(map(int, names)) != list(range(len(names))):
+            last = len(names) - 1
+            raise AnnotationError.because(f"The names in {root} are not numbered 0 to {last}.", "Number them so.")
+        names = [names[key] for key in sorted(names, key=int)]
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise AnnotationError.because(f"data.yaml of {root} has no list of names.", "names: [first, second, ...]")
+    classes = tuple(name.strip() for name in names)
+    refuse_duplicates(classes, f"data.yaml of {root} names a class twice")
+    return classes
+
+
+def _lists(root: Path) -> list[Path]:
+    return [folder / name for folder in (root, root / "labels") for name in LISTS]
+
+
+def _splits(root: Path, document: Mapping[str, Any]) -> dict[Path, str]:
+    """What data.yaml says of folders and images: train, val and test are folders, or lists of images.
+
+    Addresses of another disk are not found here; the folders' own names count then.
+    """
+    found: dict[Path, str] = {}
+    for key in ("train", "val", "test"):
+        given = document.get(key)
+        for text in given if isinstance(given, list) else [given]:
+            if not isinstance(text, str) or not text:
+                continue
+            # Roboflow writes ../train/images for what lies beside the document
+            place = next((p for p in (root / text, root / text.removeprefix("../")) if p.exists()), None)
+            if place is not None and place.suffix == ".txt" and place.is_file():
+                found.update({(root / line).resolve(): key for line in read_lines(place) if line})
+            elif place is not None:
+                found[place.resolve()] = key
+    return found
+
+
+def _listed(image: Path, splits: Mapping[Path, str]) -> str | None:
+    if not splits:
+        return None
+    whole = image.resolve()
+    return next((splits[place] for place in (whole, *whole.parents) if place in splits), None)
+
+
 def _sample(
-    root: Path, image: Path, label: Path, split: str | None, classes: tuple[str, ...], faults: list[str]
+    root: Path,
+    image: Path,
+    label: Path,
+    split: str | None,
+    classes: tuple[str, ...],
+    keypoints: bool,
+    faults: list[str],
 ) -> Sample:
     if not label.is_file():
         return Sample(image, None, None, split)
@@ -125,15 +176,17 @@ def _sample(
         return Sample(image, None, None, split)
     if not any(line.strip() for line in lines):
         return Sample(image, None, None, split)
+    from PIL.Image import DecompressionBombError
+
     try:
         width, height = _size(image)
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, DecompressionBombError):
         return Sample(image, None, None, split)  # check_images says what is wrong with it
     boxes = []
     for number, line in enumerate(lines, start=1):
         try:
             if line.strip():
-                boxes.append(_box(line, width, height, len(classes)))
+                boxes.append(_box(line, width, height, len(classes), keypoints))
         except ValueError as error:
             faults.append(f"{where}, line {number}: {error}")
     return Sample(image, width, height, split, boxes=tuple(boxes))
@@ -144,12 +197,13 @@ def _size(image: Path) -> tuple[int, int]:
     from PIL import Image
 
     with Image.open(image) as opened:
-        turned = opened.getexif().get(0x0112, 1) >= 5
+        # asking a PNG for it decodes the whole picture, and of a TIFF Pillow has turned the size already
+        turned = "exif" in opened.info and opened.format != "TIFF" and opened.getexif().get(0x0112, 1) >= 5
         width, height = opened.size
     return (height, width) if turned else (width, height)
 
 
-def _box(line: str, width: int, height: int, classes: int) -> Box:
+def _box(line: str, width: int, height: int, classes: int, keypoints: bool) -> Box:
     words = line.split()
     try:
         numbers = [float(word) for word in words]
@@ -159,7 +213,7 @@ def _box(line: str, width: int, height: int, classes: int) -> Box:
         raise ValueError(f"{len(numbers)} numbers where a class and a box are five")
     if not numbers[0].is_integer() or not 0 <= numbers[0] < classes:
         raise ValueError(f"class {words[0]} is none of 0 to {classes - 1}")
-    shares = numbers[1:]
+    shares = numbers[1:5] if keypoints else numbers[1:]
     if not all(-ROUNDING <= share <= 1 + ROUNDING for share in shares):
         raise ValueError("a number is no share of the image, 0 to 1")
     if len(shares) == 4:
