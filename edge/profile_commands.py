@@ -89,8 +89,9 @@ def models(
 ) -> None:
     """Measure models on every engine and precision here; write database, leaderboard, plot and CSV.
 
-    Without names, --family or --task the whole list of some 120 models is measured, which takes about two hours. One
-    Ctrl-C stops; what was measured is kept, and --resume with the same options goes on behind it.
+    Every form is measured three times, minutes apart, four models at a time. Without names, --family or --task the
+    whole list of some 120 models is measured, which takes about two and a half hours. One Ctrl-C stops; models that
+    were measured to the end are kept, and --resume with the same options goes on behind them.
     """
     from edge.artefacts.variant import offered
     from edge.errors import BadRequest
@@ -317,7 +318,10 @@ def _sweep(
         )
     except KeyboardInterrupt:
         line.clear()
-        print("Stopped; what was measured is kept. The same command with --resume goes on.", file=sys.stderr)
+        print(
+            "Stopped; models that were measured to the end are kept. The same command with --resume goes on.",
+            file=sys.stderr,
+        )
         raise
     line.clear()
     print(sweeping.ending(ended), file=sys.stderr)

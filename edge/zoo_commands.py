@@ -13,7 +13,7 @@ import typer
 from edge.options import Json, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from zoo.models.catalogue import Entry
 
@@ -132,24 +132,43 @@ def check(
 def _chosen(
     entries: Sequence[Entry], name: str | None, task: str | None, family: str | None, max_params: str | None
 ) -> list[Entry]:
+    """Those that a name means, then of them those that everything else leaves.
+
+    Raises:
+        BadRequest: there is no such task, or nothing is left; with what took the last ones away.
+        ZooError: the name means no model.
+    """
+    from edge.errors import BadRequest
     from edge.settings import count
     from zoo.models import metafile_entries
     from zoo.models.naming import named
 
+    tasks = sorted({one for entry in entries for one in entry.tasks}, key=str.casefold)
+    if task is not None and task.casefold() not in (one.casefold() for one in tasks):
+        raise BadRequest(f"there is no task {task!r}", f"The tasks are {', '.join(tasks)}.")
     chosen = list(entries)
-    if task is not None:
-        chosen = [entry for entry in chosen if task.casefold() in (one.casefold() for one in entry.tasks)]
-    if family is not None:
-        chosen = [
-            entry
-            for entry in chosen
-            if any(fnmatch.fnmatch(word.casefold(), family.casefold()) for word in (entry.family, entry.name))
-        ]
-    if max_params is not None:
-        most = count(max_params)
-        chosen = [entry for entry in chosen if entry.parameters is not None and entry.parameters <= most]
     if name is not None:
-        known = {entry.name: metafile_entries(entry.toolbox)[entry.name] for entry in chosen}
-        meant = set(named(name, known))
+        meant = set(named(name, {entry.name: metafile_entries(entry.toolbox)[entry.name] for entry in chosen}))
         chosen = [entry for entry in chosen if entry.name in meant]
+    most = count(max_params) if max_params is not None else None
+    pattern = family.casefold() if family is not None else ""
+    kept: list[tuple[str, Callable[[Entry], bool]]] = [
+        (f"--task {task}", lambda entry: task is None or task.casefold() in (one.casefold() for one in entry.tasks)),
+        (
+            f"--family {family}",
+            lambda entry: (
+                family is None
+                or any(fnmatch.fnmatchcase(word.casefold(), pattern) for word in (entry.family, entry.name))
+            ),
+        ),
+        (
+            f"--max-params {max_params}",
+            lambda entry: most is None or (entry.parameters is not None and entry.parameters <= most),
+        ),
+    ]
+    for option, keeps in kept:
+        left = [entry for entry in chosen if keeps(entry)]
+        if chosen and not left:
+            raise BadRequest(f"none of {len(chosen)} models is left by {option}", "Leave it out, or change it.")
+        chosen = left
     return chosen

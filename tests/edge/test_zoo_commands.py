@@ -56,6 +56,10 @@ def test_unknown_names_and_amounts_are_errors_with_the_next_step() -> None:
     assert "no model is called rtmdet_tiny" in str(missed.exception)
     assert "rtmdet_tiny_8xb32-300e_coco" in str(missed.exception.__notes__)
     assert "There is no model 'YOLOv5' in the zoo." in str(edge("models", "YOLOv5").exception)
+    assert "none of 4 models is left by --task classification" in str(
+        edge("models", "YOLOX", "--task", "classification").exception
+    )
+    assert "there is no task 'detektion'" in str(edge("models", "--task", "detektion").exception)
     assert "'many' is no amount" in str(edge("models", "--max-params", "many").exception)
 
 
