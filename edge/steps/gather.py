@@ -20,7 +20,7 @@ from zoo.datasets.split import split
 from zoo.demo import CLASSES as DIGITS
 from zoo.demo import write_digits
 from zoo.errors import LabelError
-from zoo.labels import Vocabulary, joined, match, restrict
+from zoo.labels import Vocabulary, idle, joined, match, restrict
 
 DATASET = "dataset.json"
 SHOWN = 10  # bad files named in an error before the rest is only counted
@@ -64,7 +64,10 @@ def run(
         source=source,
         classes=divided.classes,
         matches={name: tuple(hit.label for hit in hits) for name, hits in matches.items()},
-        meanings=tuple(hit.why for hits in matches.values() for hit in hits if hit.relation != "spelling"),
+        meanings=(
+            *(hit.why for hits in matches.values() for hit in hits if hit.relation != "spelling"),
+            *(f"{name!r} adds no class: all it means is meant by another object too" for name in idle(matches)),
+        ),
         counts={name: counts[name] for name in ("train", "val", "test")},
         median_width=int(statistics.median(sample.width or 0 for sample in divided.samples)),
         median_height=int(statistics.median(sample.height or 0 for sample in divided.samples)),

@@ -1,7 +1,7 @@
 """What the objects of a request mean among the classes of a data set, and the data set cut down to them."""
 
-from zoo.labels.meaning import Found, Hit, Vocabulary, find, joined, match
+from zoo.labels.meaning import Found, Hit, Vocabulary, find, idle, joined, match
 from zoo.labels.restrict import restrict
 from zoo.labels.spelling import normalize
 
-__all__ = ["Found", "Hit", "Vocabulary", "find", "joined", "match", "normalize", "restrict"]
+__all__ = ["Found", "Hit", "Vocabulary", "find", "idle", "joined", "match", "normalize", "restrict"]

@@ -142,15 +142,24 @@ def joined(matches: Mapping[str, Sequence[Hit]]) -> dict[str, list[str]]:
     called as the object is. A class that two objects mean goes to the one it fits best: of "cars and vehicles" the cars
     are one class and all other vehicles another. An object that says again what another says adds nothing.
     """
+    return {labels[0] if len(matches[name]) == 1 else name: labels for name, labels in _of_object(matches).items()}
+
+
+def idle(matches: Mapping[str, Sequence[Hit]]) -> list[str]:
+    """The objects that add no class, because others fit all of theirs better or were named before."""
+    return [name for name in matches if name not in _of_object(matches)]
+
+
+def _of_object(matches: Mapping[str, Sequence[Hit]]) -> dict[str, list[str]]:
     best: dict[str, tuple[float, str]] = {}
     for name, hits in matches.items():
         for hit in hits:
             if hit.label not in best or hit.score > best[hit.label][0]:
                 best[hit.label] = hit.score, name
-    of_object: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for label, (_, name) in best.items():
-        of_object.setdefault(name, []).append(label)
-    return {labels[0] if len(matches[name]) == 1 else name: labels for name, labels in of_object.items()}
+        found.setdefault(name, []).append(label)
+    return found
 
 
 def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool) -> Found:

@@ -7,7 +7,7 @@ import pytest
 from zoo.datasets import read_dataset
 from zoo.datasets.public import public_sets
 from zoo.errors import LabelError
-from zoo.labels import Vocabulary, find, joined, match, wordnet
+from zoo.labels import Vocabulary, find, idle, joined, match, wordnet
 
 FARM = Vocabulary(("cow", "sheep", "barn owl", "tractor", "person"))
 
@@ -134,6 +134,7 @@ def test_classes_of_one_object_become_one_and_a_class_goes_where_it_fits_best() 
     assert classes["car"] == ["car"]
     assert set(classes["vehicles"]) == {"truck", "bus", "train", "motorcycle", "bicycle"}
     assert set(classes) == {"car", "vehicles", "people"}
+    assert idle(matches) == ["persons"]
 
 
 def test_real_classes_are_found_by_the_words_of_a_request(real_datasets: Path) -> None:
