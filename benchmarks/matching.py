@@ -3,7 +3,7 @@
     python benchmarks/matching.py [--show-wrong]
 
 Three files of cases: two that the matching was improved on, and one that was written afterwards and left alone
-(`matching/unseen.jsonl`). Precision and recall are of pairs of object and class. Beside it, on the same cases, the
+(`cases/matching-unseen.jsonl`). Precision and recall are of pairs of object and class. Beside it, on the same cases, the
 rule of other systems: a name that is spelt nearly alike (difflib, 0.8), or any sense of the class below any sense of
 the object in WordNet.
 """
@@ -24,7 +24,8 @@ from zoo.datasets.public import public_sets
 from zoo.labels import Found, Hit, Vocabulary, find, wordnet
 from zoo.labels.spelling import names
 
-FOLDER = Path(__file__).with_name("matching")
+FOLDER = Path(__file__).with_name("cases")
+FILES = ("matching-first.jsonl", "matching-second.jsonl", "matching-unseen.jsonl")
 ALIKE = 0.8
 
 Case = dict[str, Any]
@@ -56,7 +57,7 @@ def main() -> int:
     parser.add_argument("--show-wrong", action="store_true")
     chosen = parser.parse_args()
     enough = True
-    for file in ("cases.jsonl", "more.jsonl", "unseen.jsonl"):
+    for file in FILES:
         cases = [json.loads(line) for line in (FOLDER / file).read_text(encoding="utf-8").splitlines()]
         print(f"\n{file}: {len(cases)} cases")
         for title, matcher in (("edge", find), ("spelt nearly alike, or any sense", naive)):
