@@ -3,9 +3,9 @@
     python benchmarks/matching.py [--show-wrong]
 
 Three files of cases: two that the matching was improved on, and one that was written afterwards and left alone
-(`cases/matching-unseen.jsonl`). Precision and recall are of pairs of object and class. Beside it, on the same cases, the
-rule of other systems: a name that is spelt nearly alike (difflib, 0.8), or any sense of the class below any sense of
-the object in WordNet.
+(`cases/matching-unseen.jsonl`). Precision and recall are of pairs of object and class. Beside it, on the same cases,
+the rule of other systems: a name that is spelt nearly alike (difflib, 0.8), or any sense of the class below any sense
+of the object in WordNet.
 """
 
 from __future__ import annotations
