@@ -32,7 +32,13 @@ class Status:
 
 
 class Session(Protocol):
-    """One opened model. Inputs are float32 arrays of shape (1, 3, H, W), whatever the precision inside."""
+    """One opened model. Inputs are float32 arrays of shape (1, 3, H, W), whatever the precision inside.
+
+    `input_memory` is where the engine itself reads its input, None where it has no such place: an input that is written
+    there and given to `run` is not copied again.
+    """
+
+    input_memory: Array | None
 
     def run(self, tensor: Array) -> Outputs:
         """Answer one input: output name -> array. Includes the transfer of the input and of the outputs."""

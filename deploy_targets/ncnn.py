@@ -137,6 +137,8 @@ class _Layout:
 
 
 class _OpenedModel:
+    input_memory: Array | None = None
+
     def __init__(self, ncnn: Any, net: Any, layout: _Layout, threads: int, precision: str) -> None:
         self._ncnn = ncnn
         self._net = net

@@ -155,6 +155,8 @@ def _saturates() -> bool:
 
 
 class _OpenedModel:
+    input_memory: Array | None = None
+
     def __init__(self, path: Path, threads: int, precision: str) -> None:
         self._path, self._threads, self._precision = path, threads, precision
         self._session = self._open(None)

@@ -127,6 +127,8 @@ class TensorRt:
 
 
 class _OpenedModel:
+    input_memory: Array | None = None
+
     def __init__(self, trt: Any, cuda: Any, engine: Any, context: Any, facts: _Facts) -> None:
         self._trt, self._cuda, self._engine, self._context, self._facts = trt, cuda, engine, context, facts
         self._stream = cuda.Stream()

@@ -157,6 +157,8 @@ class TorchScript:
 
 
 class _OpenedModel:
+    input_memory: Array | None = None
+
     def __init__(self, module: Any, facts: _Facts) -> None:
         self._module = module
         self._facts = facts

@@ -79,12 +79,21 @@ def write(path: Path, image: Image) -> None:
     write_atomic(path, cv2.imencode(path.suffix, image)[1].tobytes())
 
 
-def preprocess(image: Image, how: Preprocess, box: Box | None = None) -> tuple[Tensor, Frame]:
-    """Image -> (1, 3, height, width) tensor and the way back. `box` is x, y, w, h; None takes the whole image."""
+def preprocess(
+    image: Image, how: Preprocess, box: Box | None = None, into: Tensor | None = None
+) -> tuple[Tensor, Frame]:
+    """Image -> (1, 3, height, width) tensor and the way back. `box` is x, y, w, h; None takes the whole image.
+
+    A tensor of that shape given as `into` is filled and returned, else a new one is made.
+    """
     resized, frame = _RESIZERS[how.resize](image, how, box)
     swapped = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB) if how.channels == "rgb" else resized
     tensor = (swapped.astype(np.float32) - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)
-    return np.ascontiguousarray(tensor.transpose(2, 0, 1)[None], dtype=np.float32), frame
+    planes = tensor.transpose(2, 0, 1)[None]
+    if into is None or into.shape != planes.shape:
+        return np.ascontiguousarray(planes, dtype=np.float32), frame
+    np.copyto(into, planes)
+    return into, frame
 
 
 def _stretch(image: Image, how: Preprocess, _box: Box | None) -> tuple[Any, Frame]:

@@ -37,7 +37,7 @@ class Predictor:
 
     def __call__(self, image: Image, box: Box | None = None) -> Answer:
         """Predict; `box` (x, y, w, h) is for keypoint models, None takes the whole image."""
-        tensor, frame = preprocess(image, self.spec.preprocess, box)
+        tensor, frame = preprocess(image, self.spec.preprocess, box, into=self.session.input_memory)
         return postprocess(self.session.run(tensor), self.spec.postprocess, frame)
 
 

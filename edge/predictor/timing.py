@@ -29,18 +29,20 @@ def callables(
     predictor = Predictor.open(Path(folder), threads)
     data = Path(image).read_bytes()
     whole = None if box is None else (box[0], box[1], box[2], box[3])
-    tensor, _ = preprocess(decode(data, image), predictor.spec.preprocess, whole)
-    facts = {**predictor.session.placement(), "parity": None}
+    session = predictor.session
+    facts = {**session.placement(), "parity": None}
     if expected is not None:
         found = compare(predictor, Path(expected))
         if exact and found.holds is False:
             figures = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items())
             raise ParityFailed(f"its answers are not the PyTorch model's: {figures}; wanted: {found.tolerance}")
         facts["parity"] = dataclasses.asdict(found)
+    # last, because comparing writes to the same memory
+    tensor, _ = preprocess(decode(data, image), predictor.spec.preprocess, whole, into=session.input_memory)
     facts["peak_memory"] = _forget_peak_memory()
     return {
-        "device": predictor.session.bound(tensor),
-        "runtime": lambda: predictor.session.run(tensor),
+        "device": session.bound(tensor),
+        "runtime": lambda: session.run(tensor),
         "pipeline": lambda: predictor(decode(data, image), whole),
         "facts": facts,
     }

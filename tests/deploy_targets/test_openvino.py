@@ -132,6 +132,21 @@ def test_free_batch_size_becomes_one_image(tmp_path: Path) -> None:
     assert sum(session.placement()["nodes"].values()) > 0
 
 
+def test_an_input_written_to_the_engines_memory_answers_as_one_that_is_copied_there(tmp_path: Path) -> None:
+    from onnx import helper
+
+    file = small(tmp_path, [helper.make_node("Conv", ["input", "kernel"], ["output"])], ["output"])
+    session = OpenVino().open(OpenVino().convert(file, tmp_path / "made"), threads=1)
+    one, other = (np.random.default_rng(seed).random((1, 3, 4, 4), np.float32) for seed in (1, 2))
+    copied = session.run(one)["output"]
+    assert session.input_memory is not None
+    session.run(other)
+    session.input_memory[...] = one
+    assert np.array_equal(session.run(session.input_memory)["output"], copied)
+    with pytest.raises(ValueError, match=r"takes an input of \(1, 3, 4, 4\), this one is \(1, 3, 5, 4\)"):
+        session.run(np.zeros((1, 3, 5, 4), np.float32))
+
+
 def test_open_image_size_is_refused(tmp_path: Path) -> None:
     source = small(tmp_path, [node("Conv", "input", "kernel", "conv")], ["conv"], (1, 3, "height", "width"))
     with pytest.raises(ConversionFailed, match="export it with a fixed size"):

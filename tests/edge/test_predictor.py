@@ -192,6 +192,15 @@ def test_box_crop_without_a_box_takes_the_whole_image() -> None:
     )
 
 
+def test_a_tensor_of_the_right_shape_is_filled_and_another_left_alone() -> None:
+    expected, _ = preprocess(noise(48, 96), how("stretch"))
+    right, wrong = np.zeros_like(expected), np.zeros((1, 3, 1, 1), np.float32)
+    assert preprocess(noise(48, 96), how("stretch"), into=right)[0] is right
+    assert np.array_equal(right, expected)
+    assert np.array_equal(preprocess(noise(48, 96), how("stretch"), into=wrong)[0], expected)
+    assert not wrong.any()
+
+
 def test_normalisation_is_by_channel_after_the_channels_are_ordered() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     image[:] = (10, 20, 30)  # blue, green, red
