@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from zoo.errors import LabelError, listed
 from zoo.labels import wordnet
-from zoo.labels.spelling import misspelt, names, normalize, spelled
+from zoo.labels.spelling import misspelt, names, normalize, plain_slip, spelled
 
 Relation = Literal["spelling", "misspelling", "synonym", "kind", "broader"]
 
@@ -31,6 +30,9 @@ NARROWED = 0.4
 
 BY_HEAD = 0.9
 """Of a class that WordNet does not know: "garden chair" is taken for a kind of chair."""
+
+SLIP = 0.9
+"""Of what is a slip of the pen and near one class alone."""
 
 DENYING = frozenset({"no", "not", "non", "none", "with", "without", "missing", "fake", "toy", "wearing", "for", "of"})
 """In the name of a class they tell that it is not what its last word says: "no helmet", "toy car", "man with dog"."""
@@ -108,60 +110,6 @@ def find(objects: Sequence[str], vocabulary: Vocabulary) -> dict[str, Found]:
     return {name: _found(name, senses, vocabulary.exclusive) for name in objects}
 
 
-def match(objects: Sequence[str], vocabulary: Vocabulary) -> dict[str, tuple[Hit, ...]]:
-    """The classes that each object means.
-
-    Raises:
-        LabelError: an object means none, or none for sure; with what may have been meant, and the classes there are.
-    """
-    found = find(objects, vocabulary)
-    unknown = [name for name, one in found.items() if not one.taken and not one.asked]
-    unsure = [name for name, one in found.items() if not one.taken and one.asked]
-    faults = []
-    if unknown:
-        faults.append(f"no class for {listed(repr(name) for name in unknown)}")
-    if unsure:
-        faults.append(f"no class that is surely meant by {listed(repr(name) for name in unsure)}")
-    if faults:
-        hints = [
-            f"Write what you mean by {name!r}: {listed(hit.label for hit in found[name].asked)}?" for name in unsure
-        ]
-        classes = vocabulary.classes
-        raise LabelError.because(
-            f"In the data set there is {'; '.join(faults)}.",
-            *hints,
-            f"The classes are: {listed(classes, shown=len(classes))}.",
-        )
-    return {name: one.taken for name, one in found.items()}
-
-
-def joined(matches: Mapping[str, Sequence[Hit]]) -> dict[str, list[str]]:
-    """The classes that a model is to tell apart, each made of some of the data set's.
-
-    An object that means one class becomes that class under its own name, one that means several becomes one class
-    called as the object is. A class that two objects mean goes to the one it fits best: of "cars and vehicles" the cars
-    are one class and all other vehicles another. An object that says again what another says adds nothing.
-    """
-    return {labels[0] if len(matches[name]) == 1 else name: labels for name, labels in _of_object(matches).items()}
-
-
-def idle(matches: Mapping[str, Sequence[Hit]]) -> list[str]:
-    """The objects that add no class, because others fit all of theirs better or were named before."""
-    return [name for name in matches if name not in _of_object(matches)]
-
-
-def _of_object(matches: Mapping[str, Sequence[Hit]]) -> dict[str, list[str]]:
-    best: dict[str, tuple[float, str]] = {}
-    for name, hits in matches.items():
-        for hit in hits:
-            if hit.label not in best or hit.score > best[hit.label][0]:
-                best[hit.label] = hit.score, name
-    found: dict[str, list[str]] = {}
-    for label, (_, name) in best.items():
-        found.setdefault(name, []).append(label)
-    return found
-
-
 def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool) -> Found:
     # a class's further names may be rare ones ("sweet potato" for the ocarina): those are for the meanings to judge
     fits = spelled(name, {label: names(label)[:1] if shares else names(label) for label, shares in senses.items()})
@@ -172,7 +120,8 @@ def _found(name: str, senses: Mapping[str, Mapping[str, float]], exclusive: bool
         return Found(exact)
     known = wordnet.senses(name)
     if not exact and _no_word(name) and (meant := misspelt(name, {label: names(label) for label in senses})):
-        # "unmasked" is two letters from "masked": never taken unasked
+        if len(meant) == 1 and senses[meant[0]] and plain_slip(name, meant[0]):
+            return Found((Hit(meant[0], "misspelling", SLIP, f"{name!r} is no word but nearly {meant[0]!r}"),))
         return Found(asked=tuple(Hit(label, "misspelling", 1 / len(meant), "spelt nearly so") for label in meant))
     meanings = _covering(known, senses[fits[0]]) if fits else _in_question(known, senses)
     kinds = _kinds(name, meanings, fits, senses)

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from zoo.datasets.record import Dataset, Sample
+from zoo.datasets.record import BACKGROUND, Dataset, Sample
 from zoo.errors import LabelError, listed
-
-BACKGROUND = "background"
 
 
 def restrict(dataset: Dataset, wanted: Mapping[str, Sequence[str]]) -> Dataset:
@@ -57,7 +55,7 @@ def _restrict_sample(sample: Sample, new: dict[int, int]) -> Sample:
 
 
 def _restrict_masks(dataset: Dataset, new_name: Mapping[str, str]) -> Dataset:
-    own = next((name for name in dataset.classes if name.casefold() == BACKGROUND), None)
+    own = None if dataset.background is None else dataset.classes[dataset.background]
     names = {own: own, **new_name} if own is not None else dict(new_name)
     kept = _kept(dataset, names)
     if kept == dataset.classes:
@@ -66,6 +64,6 @@ def _restrict_masks(dataset: Dataset, new_name: Mapping[str, str]) -> Dataset:
         kept = (BACKGROUND, *kept)
     rest = kept.index(names[own] if own is not None else BACKGROUND)
     here = tuple(kept.index(names[old]) if old in names else rest for old in dataset.classes)
-    # a data set that was restricted before: file value -> its class -> the class now
-    remap = tuple(here[number] for number in dataset.remap) if dataset.remap else here
+    # file value -> its class, if the set has said so before -> the class now; pixels to ignore are beyond the classes
+    remap = tuple(here[n] if n < len(here) else n for n in dataset.remap) if dataset.remap else here
     return replace(dataset, classes=kept, remap=remap)

@@ -79,6 +79,19 @@ def misspelt(name: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
     return [label for label, parts in classes.items() if min(_slips(joined, part) for part in parts) == least]
 
 
+def plain_slip(name: str, label: str) -> bool:
+    """Whether a name of one word, six letters or more, is one slip from the class, and begins as it does: people seldom
+    have the first letter wrong, and "unmasked" is no slip of "masked".
+    """
+    joined = "".join(normalize(name))
+    return (
+        len(normalize(name)) == 1
+        and len(joined) >= 6
+        and joined.isalpha()
+        and any(part[:1].casefold() == joined[:1] and _slips(joined, part) == 1 for part in names(label))
+    )
+
+
 def _slips(joined: str, label: str) -> int:
     """Letters added, left out, changed or swapped with the next; more than allowed is told as one more."""
     from nltk.metrics.distance import edit_distance

@@ -12,6 +12,7 @@ import importlib.util
 import io
 import warnings
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,34 @@ def definition(sense: str) -> str:
 def words(sense: str) -> list[str]:
     """All that it is called."""
     return [str(lemma).replace("_", " ") for lemma in _wordnet().synset(sense).lemma_names()]
+
+
+def labelled(senses: Iterable[str]) -> dict[str, list[str]]:
+    """Labels of senses that are classes, by all their words: label -> the one sense, in order."""
+    labels: dict[str, list[str]] = {}
+    for sense in senses:
+        label = ", ".join(words(sense))
+        # two senses of one word: both cranes
+        labels[label if label not in labels else f"{label}, {label} ({definition(sense)})"] = [sense]
+    return labels
+
+
+def identifier(sense: str) -> str:
+    """What WordNet 3.0 files a noun under, as the folders of ImageNet are called: n01440764 is the tench."""
+    return f"n{_wordnet().synset(sense).offset():08}"
+
+
+def identified(identifier: str) -> str | None:
+    """The sense that is filed under it, if any."""
+    from nltk.corpus.reader.wordnet import WordNetError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # NLTK says no by a warning
+        try:
+            found = _wordnet().synset_from_pos_and_offset("n", int(identifier[1:]))
+        except (WordNetError, ValueError, IndexError):
+            return None
+    return found.name() if found is not None else None
 
 
 def named(names: tuple[str, ...]) -> list[str]:

@@ -71,11 +71,27 @@ def test_a_word_for_two_classes_is_asked_about() -> None:
     assert set(asked("bike", of("coco"))) == {"bicycle", "motorcycle"}
 
 
-def test_a_slip_of_the_pen_is_asked_about_where_no_word_is_written() -> None:
-    hits = find(["squirels", "pears", "masked faces"], Vocabulary(("squirrel", "bear", "unmasked face")))
-    assert [(hit.label, hit.relation) for hit in hits["squirels"].asked] == [("squirrel", "misspelling")]
-    assert hits["pears"].asked == ()
-    assert not any(found.taken for found in hits.values())
+def test_a_plain_slip_of_the_pen_is_taken_and_said() -> None:
+    shapes = Vocabulary(("squirrel", "bear", "broccoli", "ceiling"))
+    for name, label in (("squirels", "squirrel"), ("cieling", "ceiling")):
+        (hit,) = find([name], shapes)[name].taken
+        assert (hit.label, hit.relation) == (label, "misspelling")
+        assert hit.why == f"{name!r} is no word but nearly {label!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "meant"),
+    [
+        ("brocolli", ("broccoli",), ["broccoli"]),  # two slips
+        ("beers", ("bear",), []),  # a word of its own
+        ("masked faces", ("unmasked face",), ["unmasked face"]),
+        ("facke", ("face",), ["face"]),  # short
+        ("lettere", ("letter", "lettera"), ["letter", "lettera"]),  # near two
+        ("karrots", ("carrot",), ["carrot"]),  # another first letter
+    ],
+)
+def test_other_slips_are_asked_about(name: str, classes: tuple[str, ...], meant: list[str]) -> None:
+    assert asked(name, Vocabulary(classes)) == meant
 
 
 def test_digits_are_no_slip_of_the_pen() -> None:
@@ -118,7 +134,7 @@ def test_classes_that_leave_each_other_out_are_taken_at_their_word() -> None:
 
 def test_all_that_is_unknown_or_unsure_is_named_with_what_may_be_meant() -> None:
     with pytest.raises(LabelError) as caught:
-        match(["spaceships", "women", "cows"], FARM)
+        match(["spaceships", "women", "cows"], {"farm": FARM})
     assert str(caught.value) == (
         "In the data set there is no class for 'spaceships'; no class that is surely meant by 'women'."
     )
@@ -129,18 +145,39 @@ def test_all_that_is_unknown_or_unsure_is_named_with_what_may_be_meant() -> None
 
 
 def test_classes_of_one_object_become_one_and_a_class_goes_where_it_fits_best() -> None:
-    matches = match(["cars", "vehicles", "people", "persons"], of("cityscapes"))
-    classes = joined(matches)
+    matches = match(["cars", "vehicles", "people", "persons"], {"streets": of("cityscapes")})
+    classes = joined(matches)["streets"]
     assert classes["car"] == ["car"]
     assert set(classes["vehicles"]) == {"truck", "bus", "train", "motorcycle", "bicycle"}
     assert set(classes) == {"car", "vehicles", "people"}
     assert idle(matches) == ["persons"]
 
 
+def test_one_object_has_one_name_in_all_data_sets() -> None:
+    sites = {
+        "yard": Vocabulary(("Person", "Truck", "Forklift")),
+        "street": Vocabulary(("person", "car", "truck", "helmet")),
+    }
+    matches = match(["people", "helmets", "vehicles"], sites)
+    assert joined(matches) == {
+        "yard": {"Person": ["Person"], "vehicles": ["Forklift", "Truck"]},  # best fitting first
+        "street": {"Person": ["person"], "vehicles": ["car", "truck"], "helmet": ["helmet"]},
+    }
+
+
+def test_a_data_set_of_several_that_has_nothing_of_it_is_refused() -> None:
+    sites = {"yard": Vocabulary(("person",)), "kitchen": Vocabulary(("fork", "spoon"))}
+    with pytest.raises(LabelError, match=r"^kitchen has none of people\.") as caught:
+        match(["people"], sites)
+    assert caught.value.__notes__[1:] == ["The classes of kitchen are: fork, spoon."]
+    with pytest.raises(LabelError, match="In the data sets there is no class for 'unicorns'"):
+        match(["people", "unicorns"], sites)
+
+
 def test_real_classes_are_found_by_the_words_of_a_request(real_datasets: Path) -> None:
     cells = Vocabulary(read_dataset(real_datasets / "bccd").classes)
-    found = match(["red blood cells", "platelets"], cells)
-    assert joined(found) == {"RBC": ["RBC"], "Platelets": ["Platelets"]}
+    found = match(["red blood cells", "platelets"], {"bccd": cells})
+    assert joined(found) == {"bccd": {"RBC": ["RBC"], "Platelets": ["Platelets"]}}
 
 
 def test_every_sense_of_the_lexicon_and_of_the_cards_is_one_of_wordnet() -> None:
