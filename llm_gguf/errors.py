@@ -1,12 +1,7 @@
 """What can go wrong while a request is read; every message names the fact, every note the next step."""
 
-
-class ExplainedError(Exception):
-    """A fact as its message and the next step as its note."""
-
-    def __init__(self, fact: str, next_step: str) -> None:
-        super().__init__(fact)
-        self.add_note(next_step)
+from zoo.errors import ExplainedError
+from zoo.supply.errors import FetchError
 
 
 class RequestError(ExplainedError):
@@ -53,25 +48,5 @@ class BatchFileError(ExplainedError):
     """A file of requests cannot be used: unreadable, not JSON lines, or without the answers that scoring needs."""
 
 
-class FetchError(ExplainedError):
-    """A model could not be pulled or found; what arrived of it so far is kept wherever it can be continued."""
-
-
 class UnknownModelError(FetchError):
     """What was named is neither a file nor a model that edge knows, or an address that cannot be pulled from."""
-
-
-class ServerError(FetchError):
-    """The server cannot be reached, refuses, or stops answering."""
-
-
-class WrongFileError(FetchError):
-    """What the server sends is not the file that was asked for: another size, another hash, or no GGUF at all."""
-
-
-class FetchBusyError(FetchError):
-    """Another process pulls the same model."""
-
-
-class FetchDiskError(FetchError):
-    """The disk is too small for the model, or cannot be written."""

@@ -1,36 +1,30 @@
 """Pulls a language model into a folder: once, whole, and only if it is the right file.
 
-It comes over https into NAME.gguf.part, goes on there after any interruption, and gets its name when its hash is right.
 Does not protect against a GGUF that was built to attack llama.cpp where no hash is given: use addresses you trust.
 """
 
-import fcntl
-import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from llm_gguf.errors import FetchBusyError, FetchDiskError, UnknownModelError, WrongFileError
+from llm_gguf.errors import UnknownModelError
 from llm_gguf.library import catalogue, store
 from llm_gguf.library.catalogue import Entry
-from llm_gguf.library.part import Part
-from llm_gguf.library.transfer import Patience, Progress, Transfer, check_address, shown
+from zoo.supply.fetch import DEFAULT_PATIENCE, Order, fetch
+from zoo.supply.transfer import Kind, Patience, Progress, check_address, shown
 
-DEFAULT_PATIENCE: Final = Patience()
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be pulled; None for what nobody knows beforehand."""
-
-    name: str
-    address: str
-    sha256: str | None
-    size_bytes: int | None
+GGUF: Final = Kind(
+    name="a GGUF file",
+    begins=(b"GGUF",),
+    example="https://HOST/PATH/FILE.gguf",
+    doing="pulling",
+    wait="wait for it; `edge llm list` shows how far it is",
+    unchecked="without --sha256 it was not checked",
+    account="download it with a browser, then give its path to --llm",
+    instead="pull another model",
+    itself="give the address of the file itself (on Hugging Face with /resolve/, not /blob/)",
+)
 
 
 def pull(
@@ -52,23 +46,20 @@ def pull(
     Raises:
         FetchError: one of its kinds; what came so far is kept, unless it is the wrong file.
     """
-    order = _order(wanted, sha256)
-    target = store.model_path(order.name, folder)
-    with _locked(target):
-        if not _is_there(order, target, progress):
-            with Part(store.part_path(target), shown(order.address)) as part:
-                _bring(order, part, progress, patience)
-                part.become(target)
-    return target
+    order = _order(wanted, folder, sha256)
+    fetch(order, GGUF, progress, patience)
+    return order.target
 
 
-def _order(wanted: Entry | str, sha256: str | None) -> _Order:
+def _order(wanted: Entry | str, folder: Path, sha256: str | None) -> Order:
     if isinstance(wanted, Entry):
-        return _Order(wanted.name, wanted.address, wanted.sha256, wanted.size_bytes)
-    check_address(wanted)
+        target = store.model_path(wanted.name, folder)
+        return Order(wanted.name, wanted.address, target, wanted.sha256, wanted.size_bytes)
+    check_address(wanted, GGUF)
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise UnknownModelError(f"{sha256!r} is no sha256", "give its 64 hexadecimal digits")
-    return _Order(_name_of(wanted), wanted, sha256.lower() if sha256 else None, None)
+    name = _name_of(wanted)
+    return Order(name, wanted, store.model_path(name, folder), sha256.lower() if sha256 else None, None)
 
 
 def _name_of(address: str) -> str:
@@ -81,57 +72,3 @@ def _name_of(address: str) -> str:
         fact = f"{shown(address)} would take the place of the catalogue's {name}"
         raise UnknownModelError(fact, f"run `edge llm pull {name}`, or download the file and give its path to --llm")
     return name
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Keeps a second process out for as long as the first one lives, however it ends."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        lock = target.with_name(f".{target.name}.lock").open("w")
-    except OSError as error:
-        fact = f"cannot write to {target.parent}: {error.strerror or error}"
-        raise FetchDiskError(fact, "give a folder you may write to: --folder DIR") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            fact = f"another process is pulling {target.stem} into {target.parent}"
-            raise FetchBusyError(fact, "wait for it; `edge llm list` shows how far it is") from error
-        yield
-
-
-def _is_there(order: _Order, target: Path, progress: Progress) -> bool:
-    if not target.is_file():
-        return False
-    if order.sha256 is None:
-        progress.told(f"{target} is there already; without --sha256 it was not checked")
-        return True
-    if _sha256(target) == order.sha256:
-        return True
-    progress.told(f"{target} is there, but has another hash; it is replaced once the right file has come")
-    return False
-
-
-def _bring(order: _Order, part: Part, progress: Progress, patience: Patience) -> None:
-    """Fills the part and checks its hash; a part from an earlier call that turns out damaged is pulled anew, once."""
-    continued = part.size > 0
-    Transfer(order.address, part, progress, patience, order.size_bytes).run()
-    if order.sha256 is None:
-        progress.told(f"sha256 {part.sha256}, not checked against anything")
-        return
-    if part.sha256 == order.sha256:
-        return
-    if continued:
-        progress.told("what was left of an earlier call does not fit; starting again")
-        part.restart()
-        _bring(order, part, progress, patience)
-        return
-    fact = f"{shown(order.address)} has the sha256 {part.sha256}, not {order.sha256}; it was thrown away"
-    part.remove()
-    raise WrongFileError(fact, "do not use the file: it was changed, on the server or on the way")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,24 +5,23 @@ A file is taken for what its name says: its hash is checked when it is pulled, n
 
 import contextlib
 import difflib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from llm_gguf.errors import FetchError, UnknownModelError
+from llm_gguf.errors import UnknownModelError
 from llm_gguf.library import catalogue
+from zoo.supply.errors import NotFetchedError
+from zoo.supply.fetch import part_path
+from zoo.supply.places import data_folder
 
 SUFFIX: Final = ".gguf"
-PART: Final = ".part"
-"""Added to the whole name of a file that is not complete."""
 
 
 def default_folder() -> Path:
-    """$XDG_DATA_HOME/edge/llm, or ~/.local/share/edge/llm; a relative $XDG_DATA_HOME counts as unset, as XDG asks."""
-    base = Path(os.environ.get("XDG_DATA_HOME") or "")
-    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "edge" / "llm"
+    """$XDG_DATA_HOME/edge/llm, or ~/.local/share/edge/llm."""
+    return data_folder() / "llm"
 
 
 def model_path(name: str, folder: Path | None = None) -> Path:
@@ -30,17 +29,12 @@ def model_path(name: str, folder: Path | None = None) -> Path:
     return (folder or default_folder()) / f"{name}{SUFFIX}"
 
 
-def part_path(target: Path) -> Path:
-    """Where it lies while it is pulled."""
-    return target.with_name(target.name + PART)
-
-
 def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
     """The file that `--llm` names: an existing file comes first, then a pulled model of that name.
 
     Raises:
         UnknownModelError: it is neither; the nearest names are given.
-        FetchError: the catalogue has it, but it is not pulled.
+        NotFetchedError: the catalogue has it, but it is not pulled.
     """
     text = str(name_or_path)
     with contextlib.suppress(OSError, RuntimeError):  # a name too long for any file; ~ of nobody
@@ -51,7 +45,8 @@ def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
         raise unknown(text, names)
     pulled = model_path(text, folder)
     if not pulled.is_file():
-        raise FetchError(f"the language model {text} is not pulled", f"run `edge llm pull {text}{_elsewhere(folder)}`")
+        step = f"run `edge llm pull {text}{_elsewhere(folder)}`"
+        raise NotFetchedError(f"the language model {text} is not pulled", step)
     return pulled.resolve()
 
 

@@ -1,6 +1,6 @@
-"""The unfinished file of a download: bytes on disk, their running hash, and what the server called them.
+"""The unfinished file of a transfer: bytes on disk, their running hash, and what the server called them.
 
-Knows nothing about servers. It does not trust what it finds: bytes of an earlier call are hashed again.
+Knows nothing about where they come from. It does not trust what it finds: bytes of an earlier call are hashed again.
 """
 
 import contextlib
@@ -8,13 +8,14 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
-from llm_gguf.errors import FetchDiskError
+from zoo.supply.errors import FetchDiskError
+from zoo.supply.files import CHUNK_BYTES, sync_folder
 
 HEAD_BYTES: Final = 4
-CHUNK_BYTES: Final = 1 << 20
 GO_ON: Final = "run the same command again: it goes on where it stopped"
 
 
@@ -48,6 +49,13 @@ class Part:
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
+
+    def check_room(self, whole: int | None) -> None:
+        """Raises FetchDiskError where the disk cannot take the rest of a file of that size."""
+        free = shutil.disk_usage(self.path.parent).free
+        if whole is not None and whole - self.size > free:
+            fact = f"{megabytes(whole - self.size)} are still to come, and {self.path.parent} has"
+            raise FetchDiskError(f"{fact} {megabytes(free)} free", "free some space, or give another --folder")
 
     def append(self, data: bytes) -> None:
         """Raises FetchDiskError; what was written before stays."""
@@ -84,11 +92,7 @@ class Part:
             self._file.close()
             self.path.replace(target)
             self._notes.unlink(missing_ok=True)
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(target.parent)
         except OSError as error:
             raise disk_error(target, error, self.size) from error
 

@@ -8,7 +8,6 @@ server that sends a byte now and then is never given up.
 import contextlib
 import ipaddress
 import re
-import shutil
 import socket
 import ssl
 import time
@@ -21,12 +20,44 @@ from typing import IO, Any, Final, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from llm_gguf.errors import FetchDiskError, ServerError, UnknownModelError, WrongFileError
-from llm_gguf.library.part import CHUNK_BYTES, GO_ON, Part, megabytes
+from zoo.supply.errors import AddressError, ServerError, UnreachableError, WrongFileError
+from zoo.supply.files import CHUNK_BYTES
+from zoo.supply.part import GO_ON, Part, megabytes
 
-MAGIC: Final = b"GGUF"
 PASSING: Final = (408, 425, 429, 500, 502, 503, 504)
 """HTTP statuses that another try may cure."""
+HEADERS: Final = {"User-Agent": "edge-appliance", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What files of a kind begin with, and the words about them where an error needs other ones than for the next."""
+
+    name: str
+    """With its article: "a GGUF file"."""
+    begins: tuple[bytes, ...]
+    """First bytes, any of these; four at most, as a part remembers."""
+    example: str
+    """An address as it should look."""
+    doing: str
+    """What a second process is told the first one does: "pulling"."""
+    wait: str
+    """What to do then."""
+    unchecked: str
+    """Why a file that is there was taken as it is."""
+    account: str
+    """What to do where a server wants to know who asks."""
+    instead: str
+    """What to do where the server has another file than it should."""
+    itself: str
+    """What to do where the address leads to a page about the file."""
+
+    def possible(self, head: bytes) -> bool:
+        """Whether a file that begins so can still be one."""
+        return any(magic.startswith(head) or head.startswith(magic) for magic in self.begins)
+
+    def certain(self, head: bytes) -> bool:
+        return any(head.startswith(magic) for magic in self.begins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +83,14 @@ class Progress(Protocol):
         """Something that is worth a line of its own."""
 
 
-def check_address(address: str) -> None:
-    """Only https, except on this machine. Raises UnknownModelError."""
+def check_address(address: str, kind: Kind) -> None:
+    """Only https, except on this machine. Raises AddressError."""
     try:
         parts = urlsplit(address)
         host, scheme = parts.hostname or "", parts.scheme
         _ = parts.port  # ValueError if it is no number
     except ValueError as error:
-        raise UnknownModelError(f"{address!r} is no address: {error}", "give https://HOST/PATH/FILE.gguf") from error
+        raise AddressError(f"{address!r} is no address: {error}", f"give {kind.example}") from error
     if (
         not host
         or scheme not in ("https", "http")
@@ -67,9 +98,9 @@ def check_address(address: str) -> None:
         or not address.isprintable()
         or " " in address
     ):
-        raise UnknownModelError(f"{shown(address)} is no address of the web", "give https://HOST/PATH/FILE.gguf")
+        raise AddressError(f"{shown(address)} is no address of the web", f"give {kind.example}")
     if scheme == "http" and not _is_loopback(host):
-        raise UnknownModelError(f"{shown(address)} is not encrypted", "give its https address")
+        raise AddressError(f"{shown(address)} is not encrypted", "give its https address")
 
 
 def shown(address: str) -> str:
@@ -89,44 +120,56 @@ def _is_loopback(host: str) -> bool:
 class _BrokenError(Exception):
     """This try failed; another may not."""
 
-    def __init__(self, fact: str, wait_s: float | None = None) -> None:
+    def __init__(self, fact: str, wait_s: float | None = None, *, answered: bool = True) -> None:
         super().__init__(fact)
         self.wait_s = wait_s
+        self.answered = answered
+        """Whether the server said anything at all."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects as far as the rule for addresses reaches, and never from https to http."""
 
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        check_address(newurl)
+        check_address(newurl, self._kind)
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise UnknownModelError(f"{shown(req.full_url)} leads to {shown(newurl)}, not encrypted", "do not use it")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+            raise AddressError(f"{shown(req.full_url)} leads to {shown(newurl)}, not encrypted", "do not use it")
+        onward = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if onward is not None:
+            onward.method = req.get_method()  # urllib makes a GET of it before Python 3.13
+        return onward
 
 
 class Transfer:
     """One address into one part."""
 
     def __init__(
-        self, address: str, part: Part, progress: Progress, patience: Patience, size_bytes: int | None = None
+        self,
+        address: str,
+        kind: Kind,
+        part: Part,
+        progress: Progress,
+        patience: Patience,
+        size_bytes: int | None = None,
     ) -> None:
-        check_address(address)
+        self._opener = _opener(address, kind)
         self._address = address
+        self._kind = kind
         self._part = part
         self._progress = progress
         self._patience = patience
         self._size = size_bytes
         """What the file must have, where it is known beforehand."""
-        local = _is_loopback(urlsplit(address).hostname or "")
-        proxies = [urllib.request.ProxyHandler({})] if local else []
-        self._opener = urllib.request.build_opener(_Redirects, *proxies)
 
     def run(self) -> None:
         """Returns when the part holds all that the server has.
 
-        Raises ServerError, WrongFileError, FetchDiskError, UnknownModelError; whatever it is, what came is kept
+        Raises ServerError, WrongFileError, FetchDiskError, AddressError; whatever it is, what came is kept
         unless it is of no use.
         """
         farthest, tries = self._part.size, 0
@@ -139,7 +182,8 @@ class Transfer:
                     farthest, tries = self._part.size, 0
                 tries += 1
                 if tries >= self._patience.tries:
-                    raise ServerError(f"{shown(self._address)}: {broken}, {tries} times in a row", GO_ON) from broken
+                    error = ServerError if broken.answered else UnreachableError
+                    raise error(f"{shown(self._address)}: {broken}, {tries} times in a row", GO_ON) from broken
                 wait_s = self._patience.first_wait_s * 2 ** (tries - 1) if broken.wait_s is None else broken.wait_s
                 wait_s = min(wait_s, self._patience.longest_wait_s)
                 self._progress.told(f"{broken}; trying again" + (f" in {wait_s:.0f} s" if wait_s >= 1 else ""))
@@ -149,7 +193,7 @@ class Transfer:
         return bool(self._part.size) and self._part.size == self._part.total
 
     def _try(self) -> None:
-        headers = {"User-Agent": "edge-appliance", "Accept-Encoding": "identity"}
+        headers = dict(HEADERS)
         if self._part.size:
             headers["Range"] = f"bytes={self._part.size}-"
             if self._part.validator:
@@ -162,7 +206,7 @@ class Transfer:
                 self._refused(error)
             return
         except (OSError, HTTPException) as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error, answered=False) from error
         with response:
             self._begin(response)
             self._copy(response)
@@ -178,20 +222,11 @@ class Transfer:
             raise _BrokenError(answer, _retry_after(error.headers))
         step = "check the address"
         if error.code in (401, 403):
-            step = "the file may need an account: download it with a browser, then give its path to --llm"
+            step = f"the file may need an account: {self._kind.account}"
         raise ServerError(f"{shown(self._address)}: {answer}", step)
 
-    def _unreachable(self, error: OSError | HTTPException) -> Exception:
-        cause = getattr(error, "reason", error)
-        host = urlsplit(self._address).hostname
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            fact = f"the certificate of {host} is not valid: {cause.verify_message}"
-            return ServerError(fact, "check the clock of this machine and its certificates")
-        if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
-            return ServerError(f"there is no server {host}", "check the address and the network")
-        if isinstance(cause, TimeoutError):
-            return _BrokenError(f"the server has sent nothing for {self._patience.timeout_s:g} s")
-        return _BrokenError(f"the connection broke ({getattr(cause, 'strerror', None) or cause})")
+    def _unreachable(self, error: OSError | HTTPException, *, answered: bool) -> Exception:
+        return _lasting(self._address, error) or _BrokenError(_broken(error, self._patience), answered=answered)
 
     def _begin(self, response: HTTPResponse) -> None:
         """Reconciles what the server is about to send with what is there, before the first byte."""
@@ -215,7 +250,7 @@ class Transfer:
         else:
             fact = f"{shown(self._address)}: the server answers {response.status} {response.reason}"
             raise ServerError(fact, "check the address")
-        self._check_room()
+        self._part.check_room(self._whole())
 
     def _start_again(self, reason: str) -> None:
         self._part.restart()
@@ -224,14 +259,7 @@ class Transfer:
     def _check_size(self, total: int | None) -> None:
         if self._size is not None and total is not None and total != self._size:
             fact = f"{shown(self._address)} has {total:,} bytes, not the {self._size:,} it should have"
-            raise WrongFileError(fact, "the file was replaced there: pull another model")
-
-    def _check_room(self) -> None:
-        whole = self._whole()
-        free = shutil.disk_usage(self._part.path.parent).free
-        if whole is not None and whole - self._part.size > free:
-            fact = f"{megabytes(whole - self._part.size)} are still to come, and {self._part.path.parent} has"
-            raise FetchDiskError(f"{fact} {megabytes(free)} free", "free some space, or give another --folder")
+            raise WrongFileError(fact, f"the file was replaced there: {self._kind.instead}")
 
     def _whole(self) -> int | None:
         return self._part.total or self._size
@@ -242,26 +270,70 @@ class Transfer:
             try:
                 data = response.read1(CHUNK_BYTES)
             except (OSError, HTTPException) as error:
-                raise self._unreachable(error) from error
+                raise self._unreachable(error, answered=True) from error
             if not data:
                 break
             part.append(data)
-            if not MAGIC.startswith(part.head):
-                self._no_gguf()
+            if not self._kind.possible(part.head):
+                self._another_kind()
             if whole is not None and part.size > whole:
                 part.remove()
-                raise WrongFileError(f"{shown(self._address)} sends more than {whole:,} bytes", "pull another model")
+                raise WrongFileError(f"{shown(self._address)} sends more than {whole:,} bytes", self._kind.instead)
             self._progress.moved(part.size, whole)
         if whole is not None and part.size < whole:
             raise _BrokenError(f"the connection ended at {megabytes(part.size)} of {megabytes(whole)}")
-        if part.head != MAGIC:
-            self._no_gguf()
+        if not self._kind.certain(part.head):
+            self._another_kind()
 
-    def _no_gguf(self) -> None:
-        fact = f"{shown(self._address)} is not a GGUF file: it begins with {self._part.head!r}"
+    def _another_kind(self) -> None:
+        fact = f"{shown(self._address)} is not {self._kind.name}: it begins with {self._part.head!r}"
         self._part.remove()
-        step = "give the address of the file itself (on Hugging Face with /resolve/, not /blob/)"
-        raise WrongFileError(fact, step)
+        raise WrongFileError(fact, self._kind.itself)
+
+
+def stated_size(address: str, kind: Kind, timeout_s: float) -> int | None:
+    """Bytes that the server says the file has, None where it does not say; asked once.
+
+    Raises:
+        UnreachableError: nobody answers.
+        AddressError: the address may not be used.
+    """
+    request = urllib.request.Request(address, headers=dict(HEADERS), method="HEAD")
+    try:
+        with _opener(address, kind).open(request, timeout=timeout_s) as response:
+            length = response.headers.get("Content-Length", "")
+            return int(length) if response.status == 200 and length.isdecimal() else None
+    except HTTPError as error:
+        error.close()
+        return None
+    except (OSError, HTTPException) as error:
+        fact = f"{shown(address)}: {_broken(error, Patience(timeout_s=timeout_s))}"
+        raise _lasting(address, error) or UnreachableError(fact, "check the network") from error
+
+
+def _opener(address: str, kind: Kind) -> urllib.request.OpenerDirector:
+    check_address(address, kind)
+    local = _is_loopback(urlsplit(address).hostname or "")
+    proxies = [urllib.request.ProxyHandler({})] if local else []
+    return urllib.request.build_opener(_Redirects(kind), *proxies)
+
+
+def _lasting(address: str, error: OSError | HTTPException) -> UnreachableError | None:
+    """The error for what another try will not cure, None for anything else."""
+    cause, host = getattr(error, "reason", error), urlsplit(address).hostname
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        fact = f"the certificate of {host} is not valid: {cause.verify_message}"
+        return UnreachableError(fact, "check the clock of this machine and its certificates")
+    if isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME:
+        return UnreachableError(f"there is no server {host}", "check the address and the network")
+    return None
+
+
+def _broken(error: OSError | HTTPException, patience: Patience) -> str:
+    cause = getattr(error, "reason", error)
+    if isinstance(cause, TimeoutError):
+        return f"the server has sent nothing for {patience.timeout_s:g} s"
+    return f"the connection broke ({getattr(cause, 'strerror', None) or cause})"
 
 
 def _differ(before: object, now: object) -> bool:

@@ -1,0 +1,8 @@
+"""Puts the helpers of these tests within reach."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))

@@ -1,0 +1,1 @@
+"""Files that come from elsewhere: fetched over the network, kept in a store, carried in a bundle."""
