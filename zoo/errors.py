@@ -19,6 +19,14 @@ class ZooError(Exception):
         return error
 
 
+class ExplainedError(Exception):
+    """A fact as its message and the next step as its note."""
+
+    def __init__(self, fact: str, next_step: str) -> None:
+        super().__init__(fact)
+        self.add_note(next_step)
+
+
 class UnknownTask(ZooError):
     """The task is not in the vocabulary."""
 
@@ -37,6 +45,10 @@ class SplitError(ZooError):
 
 class LabelError(ZooError):
     """A requested object has no class, or more than one, in the data set."""
+
+
+class MergeError(ZooError):
+    """Data sets that cannot be used together."""
 
 
 class ScoreError(ZooError):

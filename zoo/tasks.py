@@ -37,6 +37,9 @@ TASKS: dict[str, Task] = {
     )
 }
 
+READ_ONLY = ("multilabel-classification",)
+"""Tasks whose data sets are read and counted, though no model can be made for them yet."""
+
 
 def task(name: str) -> Task:
     """The task called `name`; UnknownTask lists the names there are."""

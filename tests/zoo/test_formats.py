@@ -54,6 +54,17 @@ def test_other_files_are_counted_and_hidden_ones_are_not(tmp_path: Path) -> None
     assert dataset.notes == ("1 file(s) beside the images are not images and were ignored",)
 
 
+def test_linked_folders_are_read_and_links_that_lead_back_are_not(tmp_path: Path) -> None:
+    root = image_folder(tmp_path / "set", {"a": 1, "b": 1})
+    picture(tmp_path / "elsewhere" / "more" / "c.png", 9)
+    (root / "a" / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "b" / "back").symlink_to("..")
+    (root / "again").symlink_to(".")
+    dataset = read_dataset(root)
+    assert [dataset.relative(s.image) for s in dataset.samples] == ["a/000.png", "a/linked/more/c.png", "b/000.png"]
+    assert dataset.notes[-1] == "2 link(s) and folder(s) are no files and were ignored: again, b/back"
+
+
 def test_names_outside_ascii_are_read(tmp_path: Path) -> None:
     dataset = read_dataset(image_folder(tmp_path, {"größe": 1, "猫": 1}))
     assert dataset.classes == ("größe", "猫")
@@ -86,6 +97,9 @@ def test_a_folder_of_no_format_lists_what_was_looked_for(tmp_path: Path) -> None
         "Looked for labelme",
         "Looked for labelstudio",
         "Looked for masks",
+        "Looked for csv",
+        "Looked for layouts of public data sets",
+        "It holds 0 image(s) and no other file.",
     ]
     with pytest.raises(FormatError, match="There is no folder"):
         read_dataset(tmp_path / "none")
@@ -178,7 +192,7 @@ def test_one_image_in_two_coco_files_is_refused(tmp_path: Path) -> None:
 
 def test_broken_json_says_where(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(AnnotationError, match=r"broken\.json is not valid JSON"):
+    with pytest.raises(AnnotationError, match=r"broken\.json: it is not valid JSON"):
         read_dataset(tmp_path)
 
 

@@ -1,12 +1,14 @@
 """The parts of a COCO document: categories, boxes, where an image lies. Knows nothing about splits or tasks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from zoo.datasets.common import box_fault, refuse_duplicates
+from zoo.datasets.common import box_fault, is_there, refuse_duplicates
+from zoo.datasets.mending import Mending
 from zoo.datasets.record import Box, Keypoint
 from zoo.errors import AnnotationError, listed
 
@@ -38,10 +40,10 @@ def read_vocabulary(documents: Sequence[tuple[Path, list[dict[str, Any]]]]) -> V
         if nameless:
             raise AnnotationError.because(f"{path}: {len(nameless)} category(s) lack id or name.", "Name them.")
         refuse_duplicates([category["id"] for category in categories], f"{path} uses a category id twice")
-        refuse_duplicates([category["name"] for category in categories], f"{path} uses a category name twice")
+        refuse_duplicates([category["name"].strip() for category in categories], f"{path} uses a category name twice")
         by_file[path] = {}
         for category in sorted(categories, key=lambda category: (str(type(category["id"])), category["id"])):
-            name = str(category["name"])
+            name = str(category["name"]).strip()
             if name not in names:
                 names.append(name)
             by_file[path][category["id"]] = names.index(name)
@@ -64,31 +66,36 @@ def read_boxes(
     sizes: Mapping[Any, Size],
     keypoints: int,
     faults: list[str],
+    mending: Mending | None = None,
 ) -> dict[Any, list[Box]]:
     """The boxes of each image id; what cannot be used is described in `faults`, one entry per kind.
 
-    `keypoints` is how many a box has if it has any; with 0 none are read.
+    `keypoints` is how many a box has if it has any; with 0 none are read. With `mending` boxes are cut to their images.
     """
     boxes: dict[Any, list[Box]] = {}
     bad: dict[str, list[str]] = {"annotation(s) cannot be used": []}
     ids = [annotation["id"] for annotation in document["annotations"] if isinstance(annotation.get("id"), int | str)]
     refuse_duplicates(ids, f"{where} uses an annotation id twice")
     for number, annotation in enumerate(document["annotations"]):
-        name = f"id {annotation.get('id', f'(none, entry {number})')}"
         if not _is_known(annotation.get("image_id"), sizes):
-            bad.setdefault("annotation(s) refer to images that are not listed", []).append(name)
+            bad.setdefault("annotation(s) refer to images that are not listed", []).append(_name(number, annotation))
         elif not _is_known(annotation.get("category_id"), labels):
-            bad.setdefault("annotation(s) refer to categories that are not listed", []).append(name)
+            kind = "annotation(s) refer to categories that are not listed"
+            bad.setdefault(kind, []).append(_name(number, annotation))
         elif annotation.get("bbox") is None:
-            bad.setdefault("annotation(s) have no bbox", []).append(name)
+            bad.setdefault("annotation(s) have no bbox", []).append(_name(number, annotation))
         else:
-            fault, box = _box(annotation, labels, sizes[annotation["image_id"]], keypoints)
-            if box is None:
-                bad["annotation(s) cannot be used"].append(f"{name} {fault}")
-            else:
+            fault, box = _box(annotation, labels, sizes[annotation["image_id"]], keypoints, mending)
+            if fault:
+                bad["annotation(s) cannot be used"].append(f"{_name(number, annotation)} {fault}")
+            elif box is not None:
                 boxes.setdefault(annotation["image_id"], []).append(box)
     faults += [f"{where}: {len(names)} {kind}: {listed(names)}" for kind, names in bad.items() if names]
     return boxes
+
+
+def _name(number: int, annotation: dict[str, Any]) -> str:
+    return f"id {annotation.get('id', f'(none, entry {number})')}"
 
 
 def is_complete(image: dict[str, Any]) -> bool:
@@ -97,7 +104,7 @@ def is_complete(image: dict[str, Any]) -> bool:
     return (
         isinstance(image.get("id"), int | str)
         and isinstance(image.get("file_name"), str)
-        and bool(PurePosixPath(image["file_name"]).name)
+        and bool(PurePosixPath(image["file_name"].replace("\\", "/")).name)
         and all(isinstance(size, int) and size > 0 for size in sizes)
     )
 
@@ -113,9 +120,9 @@ def locate(root: Path, beside: Path, split: str | None, file_name: str) -> Path 
             f"The file name {file_name!r} leads out of the data set {root}.", "Write it relative to images/."
         )
     for top in _tops(root, beside, split):
-        for suffix in (name.suffix, name.suffix.lower(), name.suffix.upper()):
-            path = top / name.with_suffix(suffix)
-            if path.is_file():
+        for spelling in (str, str.lower, str.upper):
+            path = top / (name if spelling is str else name.with_suffix(spelling(name.suffix)))
+            if is_there(path):
                 return path
     return None
 
@@ -130,15 +137,12 @@ def _is_known(key: Any, known: Mapping[Any, Any]) -> bool:
     return isinstance(key, int | str) and key in known
 
 
-def _tops(root: Path, beside: Path, split: str | None) -> Iterator[Path]:
+@lru_cache(maxsize=64)
+def _tops(root: Path, beside: Path, split: str | None) -> tuple[Path, ...]:
     spellings = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-    for spelling in spellings.get(split or "", ()):
-        yield root / "images" / spelling
-    yield root / "images"
-    for spelling in spellings.get(split or "", ()):
-        yield root / spelling
-    yield beside
-    yield root
+    parts = spellings.get(split or "", ())
+    below_images = (root / "images" / part for part in parts)
+    return (*below_images, root / "images", *(root / part for part in parts), beside, root)
 
 
 def _pose(path: Path, category: dict[str, Any]) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
@@ -162,16 +166,21 @@ def _pose(path: Path, category: dict[str, Any]) -> tuple[tuple[str, ...], tuple[
 
 
 def _box(
-    annotation: dict[str, Any], labels: Mapping[Any, int], size: Size, keypoints: int
+    annotation: dict[str, Any], labels: Mapping[Any, int], size: Size, keypoints: int, mending: Mending | None
 ) -> tuple[str | None, Box | None]:
-    """(why not, None) or (None, the box)."""
+    """(why not, None) or (None, the box), which is None too where mending leaves nothing of it."""
     try:
-        x, y, w, h = (float(value) for value in annotation["bbox"])
+        x, y, w, h = map(float, annotation["bbox"])
         points = _points(annotation.get("keypoints") or ()) if keypoints else ()
         if points and len(points) != keypoints:
             raise ValueError(f"{len(points)} keypoints where {keypoints} are defined")
     except (TypeError, ValueError, OverflowError) as error:
         return f"has numbers that cannot be read ({error})", None
+    if mending is not None:
+        mended = mending.box((x, y, w, h), *size)
+        if mended is None:
+            return None, None
+        x, y, w, h = mended
     crowd = bool(annotation.get("iscrowd"))
     box = Box(x, y, w, h, labels[annotation["category_id"]], crowd=crowd, keypoints=points)
     fault = box_fault(box, *size)

@@ -37,7 +37,7 @@ def read(root: Path, task: str | None = None) -> Dataset:
 
     try:
         top = parse(str(root / FILE)).getroot()
-    except (ParseError, DefusedXmlException, UnicodeDecodeError, LookupError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
         raise AnnotationError.because(f"{root / FILE} is not valid XML: {error}.", "Export it again.") from error
     if top.find("track") is not None:
         raise AnnotationError.because(

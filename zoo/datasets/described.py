@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from zoo.datasets.common import box_fault, list_images, notes_about, published, read_class_list
+from zoo.datasets.common import (
+    box_fault,
+    is_image,
+    list_images,
+    notes_about,
+    published,
+    read_class_list,
+    shown_size,
+)
+from zoo.datasets.mending import Mending
 from zoo.datasets.record import Box, Dataset, Sample
 from zoo.errors import AnnotationError, listed
 
@@ -54,6 +63,25 @@ class Images:
             self._by_name.setdefault(path.name, []).append(path)
             self._by_stem.setdefault(path.stem, []).append(path)
 
+    def meant(self, name: str, beside: str = "") -> list[Path]:
+        """Every image that a table may mean by `name`: with that path beside the table, below the root, with that file
+        name, or, where the name has no ending of an image or one in other capitals, with that stem."""
+        given = PurePosixPath(name.replace("\\", "/"))
+        if not given.name:
+            return []
+        ending = given.suffix.lower() if is_image(Path(given.name)) else None
+        found = [
+            self._by_path.get((PurePosixPath(beside) / given).as_posix(), []),
+            self._by_path.get(given.as_posix(), []),
+            self._by_name.get(given.name, []),
+            [
+                path
+                for path in self._by_stem.get(given.name if ending is None else given.stem, [])
+                if ending in (None, path.suffix.lower())
+            ],
+        ]
+        return next((some for some in found if some), [])
+
     def called(self, *names: str, stem: str = "") -> Path:
         """The only image with such a path below the root, else with such a file name, else with that stem.
 
@@ -78,15 +106,34 @@ class Images:
         return fits[0]
 
 
+def within(described: Described, mending: Mending) -> Described:
+    """With its boxes cut to the image, whose size is looked up; one that cannot be opened is for `check_images`."""
+    from PIL.Image import DecompressionBombError
+
+    try:
+        width, height = shown_size(described.image)
+    except (OSError, ValueError, SyntaxError, DecompressionBombError):
+        return replace(described, objects=())
+    cut = ((one, mending.box((one.x, one.y, one.w, one.h), width, height)) for one in described.objects)
+    objects = tuple(replace(one, x=box[0], y=box[1], w=box[2], h=box[3]) for one, box in cut if box is not None)
+    return replace(described, size=(width, height), objects=objects)
+
+
 def assemble(
-    name: str, root: Path, described: Sequence[Described], faults: list[str], images: Images, looked_for: str
+    name: str,
+    root: Path,
+    described: Sequence[Described],
+    faults: list[str],
+    images: Images,
+    looked_for: str,
+    order: Sequence[str] = (),
 ) -> Dataset:
-    """The data set, with classes in the order of classes.txt where there is one, else of the alphabet.
+    """The data set, with classes in `order` if that is given, else in that of classes.txt, else of the alphabet.
 
     Images that nothing describes are left out: nobody said that they are empty. AnnotationError with all `faults`,
     those given and those found here.
     """
-    classes = _classes(root, described, faults)
+    classes = _classes(root, described, faults, order)
     samples = [_sample(root, classes, faults, one) for one in described]
     twice = sorted(str(image) for image, count in Counter(sample.image for sample in samples).items() if count > 1)
     if twice:
@@ -108,8 +155,11 @@ def assemble(
     return Dataset(name, TASKS, root, classes, published(samples), notes=notes)
 
 
-def _classes(root: Path, described: Sequence[Described], faults: list[str]) -> tuple[str, ...]:
+def _classes(root: Path, described: Sequence[Described], faults: list[str], order: Sequence[str]) -> tuple[str, ...]:
+    """Without a list of its own, those that are used."""
     used = {one.name for each in described for one in each.objects}
+    if order:
+        return tuple(name for name in order if name in used)
     if not (root / "classes.txt").is_file():
         return tuple(sorted(used))
     stated = read_class_list(root / "classes.txt")

@@ -1,9 +1,19 @@
 """Classification as folders: root/<class>/* or root/{train,val,test}/<class>/*. Knows nothing about annotations."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
-from zoo.datasets.common import SPLIT_NAMES, folders, list_images, notes_about, published, read_class_list
+from zoo.datasets.common import (
+    SPLIT_NAMES,
+    files_below,
+    folders,
+    is_image,
+    list_images,
+    notes_about,
+    published,
+    read_class_list,
+)
 from zoo.datasets.record import Dataset, Sample
 from zoo.errors import AnnotationError, listed
 
@@ -15,6 +25,14 @@ RESERVED = frozenset(
 )
 """Folder names that belong to the other formats, never to a class."""
 
+# fmt: off
+NO_CLASS = frozenset({
+    *SPLIT_NAMES, "data", "files", "image", "images", "img", "imgs", "jpeg", "jpegs", "jpg", "photos", "pictures",
+    "png", "raw", "set",
+})
+# fmt: on
+"""Words of which the names of folders consist that hold all images, whatever they show."""
+
 
 def looks_like(root: Path) -> bool:
     """Whether there are class folders with images, directly or below split folders."""
@@ -22,6 +40,14 @@ def looks_like(root: Path) -> bool:
         below = (path for split in _splits(root) for path in folders(split))
         return any(_has_images(path) for path in below if path.name.lower() not in RESERVED)
     return any(_has_images(path) for path in folders(root) if path.name.lower() not in RESERVED)
+
+
+def tells_classes(root: Path) -> bool:
+    """Whether two folders of images at least are called as classes may be, not `train`, `images` or `test_jpg`."""
+    tops = _splits(root) or [root]
+    names = {path.name for top in tops for path in folders(top) if path.name.lower() not in RESERVED}
+    telling = [name for name in names if not _tells_nothing(name)]
+    return sum(any(_has_images(top / name) for top in tops if (top / name).is_dir()) for name in telling) > 1
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
@@ -52,9 +78,19 @@ def read(root: Path, task: str | None = None) -> Dataset:
             f"{len(empty)} class folder(s) below {root} hold no image: {listed(empty)}.",
             "Remove the folder or put images in it.",
         )
+    if all(map(_tells_nothing, classes)):
+        raise AnnotationError.because(
+            f"The folders {listed(classes)} of {root} are called as parts of a data set are, not as classes.",
+            f"Looked for {LOOKED_FOR}; what labels the images is missing, or is in no known format.",
+        )
     _refuse_unlearnable(root, classes, samples)
     samples.sort(key=lambda sample: sample.image.relative_to(root).as_posix())
     return Dataset(NAME, TASKS, root, classes, published(samples), notes=notes_about(others))
+
+
+def _tells_nothing(name: str) -> bool:
+    words = re.findall(r"[a-z]+", name.lower())
+    return bool(words) and set(words) <= NO_CLASS
 
 
 def _splits(root: Path) -> list[Path]:
@@ -64,7 +100,7 @@ def _splits(root: Path) -> list[Path]:
 
 
 def _has_images(folder: Path) -> bool:
-    return bool(list_images(folder).images)
+    return any(is_image(path) for path in files_below(folder))
 
 
 def _classes(root: Path, names: list[str]) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from zoo.datasets.common import head, is_hidden, split_of
+from zoo.datasets.common import head, is_hidden, read_json, split_of
 from zoo.datasets.described import TASKS, Described, Images, Named, assemble
 from zoo.datasets.record import Dataset
 
@@ -34,10 +34,13 @@ def looks_like(root: Path) -> bool:
 def read(root: Path, task: str | None = None) -> Dataset:
     """Every image that a JSON file describes. All faults are collected before AnnotationError is raised."""
     images, faults, described = Images(root), list[str](), list[Described]()
+    stems = {path.stem for path in images.paths}
     for file in _files(root):
-        if not _is_ours(file):
-            continue
         try:
+            if not _is_ours(file):
+                if file.stem in stems:
+                    read_json(file)  # what is called as an image is and cannot be read was once about it
+                continue
             document = _load(file)
             size = document.get("imageWidth"), document.get("imageHeight")
             image = images.called(*_beside(root, file, document), stem=file.stem)
@@ -68,16 +71,13 @@ def _beside(root: Path, file: Path, document: dict[str, Any]) -> list[str]:
     stated = document.get("imagePath")
     if not isinstance(stated, str) or not stated:
         return []
-    path = (file.parent / stated.replace("\\", "/")).resolve()
-    below = [path.relative_to(root.resolve()).as_posix()] if path.is_relative_to(root.resolve()) else []
+    path = Path(os.path.normpath(file.parent / stated.replace("\\", "/")))
+    below = [path.relative_to(root).as_posix()] if path.is_relative_to(root) else []
     return [*below, stated]
 
 
 def _load(file: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"it is not valid JSON ({error})") from error
+    document = read_json(file)
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
         raise ValueError("it has no list of shapes")
     return document

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from zoo.datasets.common import head, is_hidden, split_of
+from zoo.datasets.common import head, is_hidden, read_json, split_of
 from zoo.datasets.described import TASKS, Described, Images, Named, assemble
 from zoo.datasets.record import Dataset
 from zoo.errors import AnnotationError, listed
@@ -79,9 +78,9 @@ def _exports(root: Path) -> list[Path]:
 
 def _load(file: Path) -> list[dict[str, Any]]:
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise AnnotationError.because(f"{file} is not valid JSON: {error}.", "Export it again.") from error
+        document = read_json(file)
+    except ValueError as error:
+        raise AnnotationError.because(f"{file}: {error}.", "Export it again.") from error
     if not isinstance(document, list) or not all(isinstance(entry, dict) for entry in document):
         raise AnnotationError.because(f"{file} is no list of tasks.", "Export it as JSON, not as JSON-MIN.")
     return document
@@ -113,9 +112,9 @@ def _object(result: dict[str, Any]) -> Named | None:
         return None
     kind = next((kind for kind in LABELS if kind in value), None)
     labels = value.get(kind) if kind else None
-    if not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str):
+    if not isinstance(labels, list) or len(labels) != 1 or not isinstance(labels[0], str) or not labels[0].strip():
         raise ValueError(f"a {result.get('type', 'shape')} has {labels or 'no label'} where one label is")
-    name = labels[0]
+    name = labels[0].strip()
     if value.get("rotation"):
         raise ValueError(f"a box of {name} is turned, which no detector here learns")
     try:

@@ -1,6 +1,6 @@
 """Segmentation as images/[split/]* + masks/[split/]*.png + classes.txt. Knows nothing about colours as classes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ def read(root: Path, task: str | None = None) -> Dataset:
     if not images.images:
         raise AnnotationError.because(f"{root / 'images'} holds no image.", f"Looked for {LOOKED_FOR}.")
     image_of, mask_of = _by_name(root / "images", images.images), _by_name(root / "masks", masks.images)
-    _refuse_unpaired(root, image_of, mask_of)
-    _check_values(root, mask_of.values(), classes)
+    refuse_unpaired(root, image_of, mask_of)
+    check_values(root, mask_of.values(), classes)
     samples = [Sample(image_of[name], None, None, _split_of(name), mask=mask_of[name]) for name in sorted(image_of)]
-    notes = notes_about(images.others + masks.others)
+    outside = len(list_images(root).images) - len(images.images) - len(masks.images)
+    notes = notes_about(
+        images.others + masks.others,
+        f"{outside} image(s) lie outside of images/ and masks/ and were ignored" if outside else "",
+    )
     return Dataset(NAME, TASKS, root, classes, published(samples), ignore_index=IGNORE, notes=notes)
 
 
@@ -66,7 +70,8 @@ def _by_name(top: Path, paths: Iterable[Path]) -> dict[str, Path]:
     return named
 
 
-def _refuse_unpaired(root: Path, image_of: dict[str, Path], mask_of: dict[str, Path]) -> None:
+def refuse_unpaired(root: Path, image_of: Mapping[str, Path], mask_of: Mapping[str, Path]) -> None:
+    """AnnotationError with the images that have no mask and the masks that have no image."""
     bare, stray = sorted(set(image_of) - set(mask_of)), sorted(set(mask_of) - set(image_of))
     faults = []
     if bare:
@@ -77,7 +82,8 @@ def _refuse_unpaired(root: Path, image_of: dict[str, Path], mask_of: dict[str, P
         raise AnnotationError.because(f"In {root} {'; '.join(faults)}.", "A mask has the name of its image, as PNG.")
 
 
-def _check_values(root: Path, paths: Iterable[Path], classes: tuple[str, ...]) -> None:
+def check_values(root: Path, paths: Iterable[Path], meant: Sequence[str | None]) -> None:
+    """AnnotationError for masks with values beyond those that are `meant`; None is for pixels to ignore."""
     import numpy as np
     from PIL import Image
 
@@ -90,15 +96,16 @@ def _check_values(root: Path, paths: Iterable[Path], classes: tuple[str, ...]) -
             faults.append(f"{path.relative_to(root).as_posix()}: {error}")
             continue
         seen |= values
-        foreign = sorted(value for value in values if not 0 <= value < len(classes) and value != IGNORE)
+        foreign = sorted(value for value in values if not 0 <= value < len(meant) and value != IGNORE)
         if foreign:
             faults.append(f"{path.relative_to(root).as_posix()} holds {listed(foreign)}")
     if faults:
         raise AnnotationError.because(
             f"{len(faults)} mask(s) below {root} cannot be used: {listed(faults)}.",
-            f"Values are 0 to {len(classes) - 1} ({listed(classes)}), or {IGNORE} for pixels to ignore.",
+            f"Values are 0 to {len(meant) - 1} ({listed(name or 'ignored' for name in meant)}),"
+            f" or {IGNORE} for pixels to ignore.",
         )
-    if len(classes) > 1 and seen <= {0, IGNORE}:
+    if len(meant) > 1 and seen <= {0, IGNORE}:
         raise AnnotationError.because(
             f"The masks below {root} hold {listed(sorted(seen))} only, and {IGNORE} means a pixel to ignore.",
             "A mask of black and white has to be written with class indices: 0 and 1.",

@@ -1,12 +1,13 @@
-"""What a checked data set holds, in numbers: parts, classes, equal pictures. Opens no file."""
+"""What a checked data set holds, in numbers: parts, classes, pictures equal or alike. Opens no file."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.datasets.lookalikes import Look, lookalikes
 from zoo.datasets.record import Dataset, Sample
 
 UNDIVIDED = "undivided"
@@ -24,10 +25,24 @@ class ClassCount:
     rare: bool
 
 
+ORDER = {None: 0, "train": 0, "val": 1, "test": 2}
+"""A picture is held against those of the parts before its own; what is undivided will be trained on."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A held-out image, and one of another part that shows the same scene; a `correlation` of 1 is no difference."""
+
+    image: str
+    other: str
+    correlation: float
+
+
 @dataclass(frozen=True)
 class Overview:
     """`parts` counts images by split; `unlabelled` are images without any object, None where nothing says so
-    (segmentation). `twins` are pictures that lie in two parts, as groups of paths below the root."""
+    (segmentation). `twins` are pictures that lie in two parts, as groups of paths below the root, `alike` those that
+    are not equal but show the same scene, each held-out image once."""
 
     parts: dict[str, int]
     classes: tuple[ClassCount, ...]
@@ -35,10 +50,11 @@ class Overview:
     sizes: tuple[tuple[int, int], tuple[int, int], tuple[int, int]] | None
     duplicates: int
     twins: tuple[tuple[str, ...], ...]
+    alike: tuple[Alike, ...]
 
 
-def overview(dataset: Dataset, hashes: Mapping[Path, str]) -> Overview:
-    """Of a data set whose images were checked; `hashes` gives the content of each.
+def overview(dataset: Dataset, hashes: Mapping[Path, str], looks: Mapping[Path, Look]) -> Overview:
+    """Of a data set whose images were checked; `hashes` gives the content of each, `looks` how it looks.
 
     Classes of masks are not counted: that takes opening all of them.
     """
@@ -55,26 +71,40 @@ def overview(dataset: Dataset, hashes: Mapping[Path, str]) -> Overview:
     )
     return Overview(
         parts=dict(parts),
-        classes=_classes(dataset) if boxed else (),
-        unlabelled=sum(s.label is None and not s.boxes for s in dataset.samples) if boxed else None,
+        classes=class_counts(dataset.classes, dataset.samples) if boxed else (),
+        unlabelled=sum(not sample.shown for sample in dataset.samples) if boxed else None,
         sizes=_sizes(dataset),
         duplicates=sum(len(equal) - 1 for equal in groups.values()),
         twins=tuple(twins),
+        alike=_alike(dataset, looks, {name for group in twins for name in group}),
     )
 
 
-def _classes(dataset: Dataset) -> tuple[ClassCount, ...]:
+def _alike(dataset: Dataset, looks: Mapping[Path, Look], equal: set[str]) -> tuple[Alike, ...]:
+    """Without the pictures that lie in two parts as they are."""
+    seen = [sample for sample in dataset.samples if sample.image in looks]
+    if len({ORDER[sample.split] for sample in seen}) < 2:
+        return ()
+    pairs = lookalikes([looks[sample.image] for sample in seen], [ORDER[sample.split] for sample in seen])
+    named = (
+        Alike(dataset.relative(seen[pair.one].image), dataset.relative(seen[pair.other].image), pair.correlation)
+        for pair in pairs
+    )
+    return tuple(alike for alike in named if alike.image not in equal)
+
+
+def class_counts(classes: Sequence[str], samples: Iterable[Sample]) -> tuple[ClassCount, ...]:
+    """How often each class is shown, in the order of the classes."""
     images: Counter[int] = Counter()
     objects: Counter[int] = Counter()
-    for sample in dataset.samples:
-        labels = [box.label for box in sample.boxes] + ([sample.label] if sample.label is not None else [])
-        objects.update(labels)
-        images.update(set(labels))
-    counts = sorted(images[number] for number in range(len(dataset.classes)))
+    for sample in samples:
+        objects.update(sample.shown)
+        images.update(set(sample.shown))
+    counts = sorted(images[number] for number in range(len(classes)))
     middle = counts[len(counts) // 2] if counts else 0
     return tuple(
         ClassCount(name, images[number], objects[number], images[number] < RARE * middle)
-        for number, name in enumerate(dataset.classes)
+        for number, name in enumerate(classes)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ __all__ = ["LOOKED_FOR", "NAME", "TASKS", "looks_like", "read"]
 
 NAME = "voc"
 LOOKED_FOR = "PASCAL VOC XML files in Annotations/, in annotations/ or beside the images"
+LOOKED_AT = 20
+"""Files that may be broken, or of something else, before an annotation comes."""
+
 LISTS = Path("ImageSets") / "Main"
 """The files that divide VOC itself: train.txt, val.txt and test.txt, a name per line."""
 
 
 def looks_like(root: Path) -> bool:
-    """Whether the first XML file where they usually lie is an annotation."""
-    first = next(_files(root), None)
-    return first is not None and re.search(rb"<annotation[\s>]", head(first, 4096)) is not None
+    """Whether one of the first XML files where they usually lie is an annotation."""
+    return any(re.search(rb"<annotation[\s>]", head(path, 4096)) for path in islice(_files(root), LOOKED_AT))
 
 
 def read(root: Path, task: str | None = None) -> Dataset:
@@ -94,13 +97,15 @@ def _parse(file: Path) -> tuple[str, tuple[int, int] | None, list[Named]]:
 
     try:
         top = parse(str(file)).getroot()
-    except (ParseError, DefusedXmlException, UnicodeDecodeError, LookupError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
         raise ValueError(f"it is not valid XML ({error})") from error
     if top.tag != "annotation":
         raise ValueError(f"it begins with <{top.tag}>, not <annotation>")
     stated = (_number(top, "size/width", 0.0), _number(top, "size/height", 0.0))
     size = (int(stated[0]), int(stated[1])) if all(side > 0 for side in stated) else None
     called = (top.findtext("filename") or "").strip()
+    if not called and size is None and top.find("object") is None:
+        raise ValueError("it says nothing of an image")
     return called, size, [_object(number, entry) for number, entry in enumerate(top.iter("object"), start=1)]
 
 

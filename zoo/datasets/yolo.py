@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from zoo.datasets.common import (
     read_class_list,
     read_lines,
     refuse_duplicates,
+    shown_size,
     split_of,
 )
 from zoo.datasets.record import Box, Dataset, Sample
@@ -72,10 +74,12 @@ def read(root: Path, task: str | None = None) -> Dataset:
         raise AnnotationError.because(f"No text file of {root} describes an object.", f"Looked for {LOOKED_FOR}.")
     samples.sort(key=lambda sample: sample.image.relative_to(root).as_posix())
     negatives = sum(not sample.boxes for sample in samples)
+    outside = len(list_images(root).images) - len(samples)
     used = {box.label for sample in samples for box in sample.boxes}
     unused = [name for number, name in enumerate(classes) if number not in used]
     notes = notes_about(
         0,
+        f"{outside} image(s) lie outside of images/ and were ignored" if outside else "",
         f"{negatives} image(s) have no object and are kept as negatives" if negatives else "",
         f"{len(unused)} class(es) have no annotation: {listed(unused)}" if unused else "",
         "keypoints are not read from this format, their boxes are" if keypoints else "",
@@ -103,7 +107,7 @@ def _document(root: Path) -> dict[str, Any]:
 
     try:
         loaded = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
         raise AnnotationError.because(f"{path} is not valid YAML: {error}.", "Write it again.") from error
     if not isinstance(loaded, dict):
         raise AnnotationError.because(f"{path} holds no settings.", "names: [first, second, ...]")
@@ -142,19 +146,32 @@ def _splits(root: Path, document: Mapping[str, Any]) -> dict[Path, str]:
             if not isinstance(text, str) or not text:
                 continue
             # Roboflow writes ../train/images for what lies beside the document
-            place = next((p for p in (root / text, root / text.removeprefix("../")) if p.exists()), None)
+            place = next((p for p in (root / text, root / text.removeprefix("../")) if _exists(p)), None)
             if place is not None and place.suffix == ".txt" and place.is_file():
-                found.update({(root / line).resolve(): key for line in read_lines(place) if line})
+                found.update({_plain(root / line): key for line in read_lines(place) if line})
             elif place is not None:
-                found[place.resolve()] = key
+                found[_plain(place)] = key
     return found
 
 
 def _listed(image: Path, splits: Mapping[Path, str]) -> str | None:
     if not splits:
         return None
-    whole = image.resolve()
+    whole = _plain(image)
     return next((splits[place] for place in (whole, *whole.parents) if place in splits), None)
+
+
+def _plain(path: Path) -> Path:
+    """Without `..`; links are not followed, since what is listed is the link."""
+    return Path(os.path.normpath(path))
+
+
+def _exists(path: Path) -> bool:
+    """No for a name that nothing can have."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _sample(
@@ -166,12 +183,14 @@ def _sample(
     keypoints: bool,
     faults: list[str],
 ) -> Sample:
-    if not label.is_file():
-        return Sample(image, None, None, split)
     where = label.relative_to(root).as_posix()
+    if not label.is_file():
+        if label.exists() or label.is_symlink():
+            faults.append(f"{where}: it is no file")
+        return Sample(image, None, None, split)
     try:
         lines = label.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
+    except (OSError, UnicodeDecodeError) as error:
         faults.append(f"{where}: it is no text ({error})")
         return Sample(image, None, None, split)
     if not any(line.strip() for line in lines):
@@ -179,7 +198,7 @@ def _sample(
     from PIL.Image import DecompressionBombError
 
     try:
-        width, height = _size(image)
+        width, height = shown_size(image)
     except (OSError, ValueError, SyntaxError, DecompressionBombError):
         return Sample(image, None, None, split)  # check_images says what is wrong with it
     boxes = []
@@ -190,17 +209,6 @@ def _sample(
         except ValueError as error:
             faults.append(f"{where}, line {number}: {error}")
     return Sample(image, width, height, split, boxes=tuple(boxes))
-
-
-def _size(image: Path) -> tuple[int, int]:
-    """As shown, EXIF rotation included; the header alone is read."""
-    from PIL import Image
-
-    with Image.open(image) as opened:
-        # asking a PNG for it decodes the whole picture, and of a TIFF Pillow has turned the size already
-        turned = "exif" in opened.info and opened.format != "TIFF" and opened.getexif().get(0x0112, 1) >= 5
-        width, height = opened.size
-    return (height, width) if turned else (width, height)
 
 
 def _box(line: str, width: int, height: int, classes: int, keypoints: bool) -> Box:
