@@ -9,11 +9,19 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from edge import __version__, bench_commands, llm_commands, profile_commands, zoo_commands
+from edge import (
+    __version__,
+    bench_commands,
+    llm_commands,
+    profile_commands,
+    supply_commands,
+    watch_commands,
+    zoo_commands,
+)
 from edge.errors import EdgeError, Exit, VerificationFailed
 from edge.options import LLM_HELP, Json, print_json
 
@@ -30,6 +38,8 @@ app.add_typer(llm_commands.app, name="llm")
 app.add_typer(profile_commands.app, name="profile")
 app.add_typer(bench_commands.app, name="bench")
 app.add_typer(zoo_commands.app, name="zoo")
+app.add_typer(supply_commands.app, name="bundle")
+app.add_typer(watch_commands.app, name="queue")
 
 # Errors of the lower floors, by the module and class that is their base, and the exit code each stands for.
 FOREIGN = {
@@ -40,9 +50,11 @@ FOREIGN = {
     ("llm_gguf.errors", "ModelFileError"): Exit.ENVIRONMENT,
     ("llm_gguf.errors", "BatchFileError"): Exit.BAD_REQUEST,
     ("llm_gguf.errors", "UnknownModelError"): Exit.BAD_REQUEST,
-    ("llm_gguf.errors", "FetchBusyError"): Exit.BUSY,
-    ("llm_gguf.errors", "FetchDiskError"): Exit.STORAGE,
-    ("llm_gguf.errors", "FetchError"): Exit.ENVIRONMENT,
+    ("zoo.supply.errors", "AddressError"): Exit.BAD_REQUEST,
+    ("zoo.supply.errors", "FetchBusyError"): Exit.BUSY,
+    ("zoo.supply.errors", "FetchDiskError"): Exit.STORAGE,
+    ("zoo.supply.errors", "FetchError"): Exit.ENVIRONMENT,
+    ("zoo.supply.errors", "BundleError"): Exit.DATA,
     ("profiler.errors", "ProfilerError"): Exit.INTERNAL,
 }
 
@@ -70,22 +82,34 @@ def root(
 def produce(
     request: Annotated[str, typer.Argument(help="What to make, in plain English.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder of labelled images.", show_default="data that comes with edge")
+        list[str] | None,
+        typer.Option(
+            help="Folder of labelled images, or a name of `edge zoo list`; several are merged.",
+            show_default="what the registered data sets have",
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of this job; the package appears in it as `package`.")] = Path(
         "edge-out"
     ),
     budget: Annotated[str, typer.Option(help="Time for the whole job, such as 90s, 10m, 1h30m.")] = "10m",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that cannot be read.")] = False,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Show images of rare classes more often in training.")
+    ] = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Take the stated reading where two readings differ.")
     ] = False,
     weights: Annotated[
-        Path | None, typer.Option(help="PyTorch checkpoint to start from.", show_default="from scratch")
+        str | None,
+        typer.Option(
+            help="PyTorch checkpoint to start from; `scratch` takes none.",
+            show_default="what `edge fetch` brought for the chosen model",
+        ),
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the model at run time.", show_default="1")] = None,
     llm: Annotated[str | None, typer.Option(help=LLM_HELP, show_default="edge's own")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of split, search and training.", show_default="0")] = None,
+    events: Annotated[int | None, typer.Option("--events", hidden=True)] = None,
     as_json: Json = False,
 ) -> None:
     """Make a package: understand, gather, shortlist, measure, choose, tune, train, export, verify, pack.
@@ -93,20 +117,23 @@ def produce(
     The same command again continues behind the last finished step.
     """
     from edge.pipeline import produce as run
+    from edge.registry import Registry
     from edge.settings import Job, resolve, seconds
 
+    settings = resolve(threads=threads, llm=llm, seed=seed)
     job = Job(
         text=request,
-        data=data.expanduser().resolve() if data else None,
+        data=Registry(settings.data_home).find(data or ()),
         out=out.expanduser().resolve(),
         budget_s=seconds(budget),
         skip_bad=skip_bad,
+        balance=balance,
         accept=accept,
-        weights=weights.expanduser().resolve() if weights else None,
-        settings=resolve(threads=threads, llm=llm, seed=seed),
+        weights=_weights(weights),
+        settings=settings,
     )
     try:
-        packed = run(job, _listener())
+        packed = run(job, _listener(events))
     except KeyboardInterrupt:
         print("Finished steps are kept; run the same command to go on.", file=sys.stderr)
         raise
@@ -240,6 +267,10 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(Exit.ENVIRONMENT)
 
 
+app.command()(supply_commands.fetch)
+app.command()(watch_commands.watch)
+
+
 def main() -> None:
     """Run a command; the only place that turns an error into words and an exit code."""
     # Threads of OpenMP that spin while they wait starve every other process: with one core taken by other work, a
@@ -316,6 +347,13 @@ def _existing(package: Path) -> Path:
     return folder
 
 
+def _weights(given: str | None) -> Path | Literal["scratch"] | None:
+    """A file of that name would be ./scratch."""
+    if given is None:
+        return None
+    return "scratch" if given == "scratch" else Path(given).expanduser().resolve()
+
+
 def _refuse_idle_options(task: str, *, box: str | None, threshold: float | None) -> None:
     """An option that the package's task has no use for is an error, not a wish passed over in silence."""
     from edge.errors import BadRequest
@@ -344,20 +382,29 @@ def _picture_paths(folder: Path, images: list[Path]) -> dict[Path, Path]:
     return found
 
 
-def _listener() -> Any:
-    """Steps and progress on standard error."""
+def _listener(events: int | None) -> Any:
+    """Steps and progress on standard error, and for another process on the descriptor it gave."""
     from edge.pipeline import Listener
     from edge.report import terminal
+    from edge.report.events import EventWriter
     from edge.report.progress import ProgressLine
 
     started = time.monotonic()
     progress = ProgressLine()
+    told = None if events is None else EventWriter(events)
 
     def step(name: str, state: str) -> None:
         progress.clear()
         terminal.say_step(name, STATES[state], time.monotonic() - started)
+        if told is not None:
+            told.step(name, state)
 
-    return Listener(step, progress.say, terminal.candidates, terminal.precisions)
+    def say(message: str) -> None:
+        progress.say(message)
+        if told is not None:
+            told.say(message)
+
+    return Listener(step, say, terminal.candidates, terminal.precisions, terminal.origin)
 
 
 def _tell_package(folder: Path) -> None:

@@ -19,8 +19,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-SAY_EVERY_S = 0.2
-"""Often enough to look alive, rare enough to cost nothing."""
 Folder = Annotated[
     Path | None,
     typer.Option(help="Folder of pulled models.", show_default="$XDG_DATA_HOME/edge/llm or ~/.local/share/edge/llm"),
@@ -66,10 +64,11 @@ def pull(
     """Download a model, checked against its hash; the same command again goes on where it stopped."""
     import sys
 
+    from edge.report.progress import BytesLine
     from llm_gguf.library.fetch import pull as bring
 
     wanted = _wanted(model, sha256)
-    line = _Line(model)
+    line = BytesLine(model.rpartition("/")[2].partition("?")[0])
     try:
         path = bring(wanted, _place(folder), line, sha256=sha256)
     finally:
@@ -98,48 +97,6 @@ def _wanted(model: str, sha256: str | None) -> Entry | str:
     if entry is None:
         raise store.unknown(model, [known.name for known in catalogue.entries()])
     return entry
-
-
-class _Line:
-    """Progress of one download on the terminal: how much, how fast, how long still."""
-
-    def __init__(self, model: str) -> None:
-        from edge.report.progress import ProgressLine
-
-        self._name = model.rpartition("/")[2].partition("?")[0]
-        self._line = ProgressLine()
-        self._told_at = 0.0
-        self._began: tuple[float, int] | None = None
-        """Time and bytes of the first report, from which the pace is reckoned."""
-
-    def moved(self, done_bytes: int, total_bytes: int | None) -> None:
-        import time
-
-        from edge.report import words
-
-        now = time.monotonic()
-        if self._began is None or done_bytes < self._began[1]:
-            self._began = (now, done_bytes)
-        if now - self._told_at < SAY_EVERY_S:
-            return
-        self._told_at = now
-        told = f"{self._name}: {words.size(done_bytes)}"
-        if total_bytes:
-            told += f" of {words.size(total_bytes)}, {words.share(done_bytes / total_bytes)}"
-        pace = (done_bytes - self._began[1]) / max(now - self._began[0], 1e-9)
-        if pace > 0 and now - self._began[0] > 1:
-            told += f", {words.size(pace)}/s"
-            told += f", {words.duration((total_bytes - done_bytes) / pace)} left" if total_bytes else ""
-        self._line.say(told)
-
-    def told(self, notice: str) -> None:
-        import sys
-
-        self.clear()
-        print(f"  {notice}", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        self._line.clear()
 
 
 @app.command()

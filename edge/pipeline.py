@@ -5,7 +5,6 @@ The only place that knows the order. It knows nothing about how a step does its 
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from edge import __version__
 from edge.errors import BadRequest, DataError, StorageError, VerificationFailed
 from edge.profiling.database import default_path
 from edge.records import (
@@ -23,6 +21,7 @@ from edge.records import (
     Exported,
     Gathered,
     Measurements,
+    Origin,
     Packed,
     Request,
     Story,
@@ -30,12 +29,15 @@ from edge.records import (
     Tuned,
     Verified,
 )
+from edge.registry import Registry
 from edge.settings import Job
 from edge.steps import choose, export, gather, measure, pack, shortlist, train, tune, understand
-from edge.workdir import Workdir, from_json
+from edge.versions import versions
+from edge.workdir import Workdir, files_fingerprint, from_json
 from zoo.datasets.record import Dataset
 from zoo.datasets.record import from_json as dataset_from_json
 from zoo.models import ModelCard
+from zoo.supply.store import Store
 
 PACKAGE = "package"
 RESERVE_S = 75.0  # for export, verification and packing, out of the budget
@@ -44,27 +46,26 @@ SOAK_SHARE, LEAST_SOAK_S, MOST_SOAK_S = 0.05, 5.0, 120.0  # of the budget: the f
 TUNE_SHARE = 0.25  # of what measuring left over
 LEAST_TUNE_S = 10.0
 LEAST_TRAIN_S = 30.0  # even if the budget is spent: a model that saw nothing serves nobody
-LIBRARIES = (
-    *("torch", "onedl-mmengine", "onedl-mmcv", "mmdeploy", "optuna", "llama-cpp-python"),
-    *("onnx", "onnxruntime", "openvino", "nncf", "ncnn", "pnnx"),
-)
+BALANCED = ("classification", "detection")  # tasks whose images can be repeated by their classes
 
 
 @dataclass(frozen=True)
 class Listener:
-    """How the pipeline tells what it does: `step` per change of state, `say` for a line of progress, what it found."""
+    """How the pipeline tells what it does: `step` per change of state, `say` for a line of progress, what it found, and
+    what training starts from.
+    """
 
     step: Callable[[str, str], None]
     say: Callable[[str], None]
     chosen: Callable[[Measurements, Choice], None]
     exported: Callable[[Exported], None]
+    begins: Callable[[Origin], None] = lambda _: None
 
 
 class _Learning(TypedDict):
     """What search and training share."""
 
     seed: int
-    weights: Path | None
     say: Callable[[str], None]
 
 
@@ -76,7 +77,7 @@ def produce(job: Job, listener: Listener) -> Packed:
     """
     _refuse_bad_job(job)
     with Workdir.locked(job.out, job.identity(), listener.step) as work:
-        flow = _Flow(job, work, listener.say)
+        flow = _Flow(job, work, listener.say, listener.begins)
         request = flow.understand()
         gathered = flow.gather(request)
         dataset = flow.dataset()
@@ -100,6 +101,7 @@ class _Flow:
     job: Job
     work: Workdir
     say: Callable[[str], None]
+    begins: Callable[[Origin], None]
 
     def understand(self) -> Request:
         job = self.job
@@ -107,23 +109,33 @@ class _Flow:
 
     def gather(self, request: Request) -> Gathered:
         job, count = self.job, self._counter("image")
+        if job.balance and request.task not in BALANCED:
+            raise BadRequest(
+                f"--balance counts the labels of images, which {request.task} has none of", "Leave it out."
+            )
         gathered = self.work.step(
             "gather",
             Gathered,
             lambda folder: gather.run(
-                request, job.data, folder, skip_bad=job.skip_bad, seed=job.settings.seed, progress=count
+                request,
+                job.data,
+                Registry(job.settings.data_home),
+                folder,
+                skip_bad=job.skip_bad,
+                seed=job.settings.seed,
+                progress=count,
             ),
         )
         self._same_data(gathered)
         return gathered
 
     def _same_data(self, gathered: Gathered) -> None:
-        job = self.job
-        if job.data is not None and gather.files_fingerprint(job.data) != gathered.files_sha256:
-            raise DataError(
-                f"the files in {job.data} have changed since this job was begun in {job.out}",
-                "Give the changed data a job of its own: --out DIR.",
-            )
+        for source in gathered.sources:
+            if files_fingerprint(Path(source.root)) != source.files_sha256:
+                raise DataError(
+                    f"the files in {source.root} have changed since this job was begun in {self.job.out}",
+                    "Give the changed data a job of its own: --out DIR.",
+                )
 
     def dataset(self) -> Dataset:
         path = self.work.folder("gather") / gather.DATASET
@@ -166,7 +178,19 @@ class _Flow:
     def tune(self, choice: Choice, dataset: Dataset) -> Tuned:
         budget_s = max(LEAST_TUNE_S, self._left() * TUNE_SHARE)
         return self.work.step(
-            "tune", Tuned, lambda folder: tune.run(choice, dataset, folder, budget_s=budget_s, **self._learning())
+            "tune",
+            Tuned,
+            lambda folder: tune.run(
+                choice,
+                dataset,
+                folder,
+                budget_s=budget_s,
+                balance=self.job.balance,
+                weights=self.job.weights,
+                store=Store(self.job.settings.weights_home),
+                begins=self.begins,
+                **self._learning(),
+            ),
         )
 
     def train(self, choice: Choice, tuned: Tuned, dataset: Dataset) -> Trained:
@@ -224,7 +248,7 @@ class _Flow:
             exported=exported,
             verified=verified,
             seconds=self.work.seconds_spent(),
-            versions=_versions(),
+            versions=versions(),
             pictures=(),
             budget_s=self.job.budget_s,
         )
@@ -234,7 +258,7 @@ class _Flow:
         return self.work.step("pack", Packed, lambda folder: pack.run(story, dataset, staged, final, folder))
 
     def _learning(self) -> _Learning:
-        return {"seed": self.job.settings.seed, "weights": self.job.weights, "say": self.say}
+        return {"seed": self.job.settings.seed, "say": self.say}
 
     def _left(self) -> float:
         """Seconds of the budget that no finished step has used, less what export, verification and packing need."""
@@ -273,10 +297,7 @@ def verify_afresh(staged: Path, folder: Path, soak_s: float) -> Verified:
 def _refuse_bad_job(job: Job) -> None:
     if not job.text.strip():
         raise BadRequest("the request is empty", 'Say what to make: edge produce "detect apples, at least 20 fps".')
-    if job.data is not None and not job.data.is_dir():
-        what = "is not a folder" if job.data.exists() else "does not exist"
-        raise DataError(f"--data {job.data} {what}", "Give the folder that holds the images.")
-    if job.weights is not None and not job.weights.is_file():
+    if isinstance(job.weights, Path) and not job.weights.is_file():
         raise DataError(f"--weights {job.weights} is not a file", "Give a PyTorch checkpoint, or leave it out.")
 
 
@@ -294,13 +315,3 @@ def _unbroken(verified: Verified, staged: Path) -> Verified:
         "The same command verifies again, if something else kept this machine busy.",
         "Else give more time (--budget) or more data in a new folder (--out), or ask for less.",
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"edge": __version__, "python": sys.version.split()[0]}
-    for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found

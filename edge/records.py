@@ -53,11 +53,23 @@ class Request:
 
 
 @dataclass(frozen=True)
+class DataSource:
+    """One data set of a job: where it lies, what of it is used. `classes` are those of the model that it labels."""
+
+    name: str
+    root: str
+    format: str
+    licence: str  # in its owner's words, empty where nobody stated one
+    classes: tuple[str, ...]
+    images: int
+    files_sha256: str  # of its files' names, sizes and times, to notice that data changed under a job
+
+
+@dataclass(frozen=True)
 class Gathered:
     """The data of a job: dataset.json in the step's folder, and what a reader of the report wants to know."""
 
     format: str
-    source: str
     classes: tuple[str, ...]
     matches: dict[str, tuple[str, ...]]  # object of the request -> classes of the data
     counts: dict[str, int]  # split -> images
@@ -66,7 +78,8 @@ class Gathered:
     skipped: tuple[str, ...]  # images left out because they cannot be read
     leaks_removed: tuple[str, ...]
     dataset_sha256: str
-    files_sha256: str = ""  # of the folder's names, sizes and times, to notice that data changed under a job
+    sources: tuple[DataSource, ...]
+    shown: dict[str, int]  # class -> training images that show it; empty for segmentation, whose masks are not counted
     meanings: tuple[str, ...] = ()  # why classes that are spelt otherwise are meant
 
 
@@ -175,6 +188,7 @@ class Hyperparameters:
     flip: bool
     scale_jitter: float  # 0..0.5: random resize / crop strength
     optimizer: str = "AdamW"
+    balance: bool = False  # images of rare classes are shown more often
 
 
 @dataclass(frozen=True)
@@ -188,10 +202,27 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a job's trainings start from, decided once before the first of them."""
+
+    name: str = ""  # of the checkpoint, empty: from scratch
+    source: str = ""  # where it came from, or why there is none and what would bring one
+    sha256: str = ""  # of the checkpoint
+    file: str = ""  # in the job's folder: the tensors that have the name and shape the model wants
+    matching: int = 0  # how many these are
+    tensors: int = 0  # of the model
+
+    @property
+    def words(self) -> str:
+        return f"{self.name} ({self.matching} of {self.tensors} tensors)" if self.name else "from scratch"
+
+
+@dataclass(frozen=True)
 class Tuned:
     best: Hyperparameters
     trials: tuple[Trial, ...]
     seconds_per_iteration: float
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True)
@@ -210,7 +241,7 @@ class Trained:
     best_iteration: int
     validation: float | None  # None: time was up before the first validation
     seconds: float
-    start: str  # "from scratch", or the name of the weights file
+    start: str  # "from scratch", or the name of the checkpoint and how much of it fits
     curve: tuple[CurvePoint, ...]
 
 

@@ -6,15 +6,18 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from edge.errors import BadRequest
 
 FILE_VARIABLE = "EDGE_SETTINGS"
 PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+TABLES = ("watch",)  # of the settings file: what one command alone takes
+# name -> how a given value is read, and what is said when it cannot be
+Readers: TypeAlias = dict[str, tuple[Callable[[Any], Any], str]]
 DURATIONS = "Write 90s, 10m or 1h30m."
 # name -> least and most; the seed's most is that of numpy's and PyTorch's legacy generators
 RANGES = {"threads": (1, 1024), "train_threads": (0, 1024), "seed": (0, 2**32 - 1)}
@@ -30,28 +33,43 @@ class Settings:
     seed: int = 0  # of split, search and training
     precisions: tuple[str, ...] = PRECISIONS  # that may be shipped; fp32 is always made, and others are held against it
     precision_drop: float = 0.01  # most that a lower precision may lose of the metric, of 1, to be shipped
+    data_home: Path | None = None  # registered and public data sets; None takes $XDG_DATA_HOME/edge/datasets
+    weights_home: Path | None = None  # checkpoints to start training from; None takes $XDG_DATA_HOME/edge/weights
     profiles: Path | None = None  # database of what was measured; None takes $XDG_DATA_HOME/edge/profiles.db
 
 
 @dataclass(frozen=True)
+class Given:
+    """A data set that the user named: what it is called, and its folder."""
+
+    name: str
+    root: Path
+
+
+@dataclass(frozen=True)
 class Job:
-    """One call of `edge produce`."""
+    """One call of `edge produce`. Without `data` the registered data sets are looked through.
+
+    Without `weights` training starts from what was fetched for the chosen model, if anything was.
+    """
 
     text: str
-    data: Path | None
+    data: tuple[Given, ...]
     out: Path
     budget_s: float
     skip_bad: bool
+    balance: bool  # images of rare classes are shown more often in training
     accept: bool
-    weights: Path | None
+    weights: Path | Literal["scratch"] | None
     settings: Settings
 
     def identity(self) -> dict[str, Any]:
         """What may not change when a job is continued; time and the number of training threads may."""
         return {
             "request": self.text,
-            "data": str(self.data) if self.data else None,
+            "data": [str(given.root) for given in self.data],
             "skip_bad": self.skip_bad,
+            "balance": self.balance,
             "weights": str(self.weights) if self.weights else None,
             "threads": self.settings.threads,
             "llm": str(self.settings.llm) if self.settings.llm else None,
@@ -68,21 +86,8 @@ def resolve(**flags: Any) -> Settings:
         BadRequest: the file is malformed, or a value has the wrong type; all faults are named.
     """
     path, document = _file()
-    values: dict[str, Any] = {}
-    faults = [f"{path}: unknown setting {key!r}" for key in sorted(set(document) - {f.name for f in fields(Settings)})]
-    for setting in fields(Settings):
-        given = flags.get(setting.name)
-        source = "the flag"
-        if given is None:
-            given, source = os.environ.get(f"EDGE_{setting.name.upper()}"), f"EDGE_{setting.name.upper()}"
-        if given is None:
-            given, source = document.get(setting.name), str(path)
-        if given is None:
-            continue
-        try:
-            values[setting.name] = READERS[setting.name][0](given)
-        except (TypeError, ValueError):
-            faults.append(f"{source}: {setting.name} is {given!r}, expected {READERS[setting.name][1]}")
+    own = {key: value for key, value in document.items() if key not in TABLES}
+    values, faults = _values(READERS, flags, "EDGE_", own, str(path))
     faults += [
         f"{name} is {values[name]}, expected {least} to {most}"
         for name, (least, most) in RANGES.items()
@@ -91,6 +96,44 @@ def resolve(**flags: Any) -> Settings:
     if faults:
         raise BadRequest("settings cannot be used: " + "; ".join(faults), "Correct them; docs/SETTINGS.md lists all.")
     return Settings(**values)
+
+
+def resolve_table(name: str, readers: Readers, **flags: Any) -> dict[str, Any]:
+    """What is given of a table of its own in the settings file, by the same order; variables are EDGE_NAME_*.
+
+    Raises:
+        BadRequest: as `resolve`.
+    """
+    path, document = _file()
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise BadRequest(f"{path}: {name} is {table!r}, expected a table", f"Write [{name}] above its settings.")
+    values, faults = _values(readers, flags, f"EDGE_{name.upper()}_", table, f"{path} [{name}]")
+    if faults:
+        raise BadRequest("settings cannot be used: " + "; ".join(faults), "Correct them; docs/SETTINGS.md lists all.")
+    return values
+
+
+def _values(
+    readers: Readers, flags: Mapping[str, Any], prefix: str, document: Mapping[str, Any], where: str
+) -> tuple[dict[str, Any], list[str]]:
+    """The values that are given anywhere, and every fault."""
+    values: dict[str, Any] = {}
+    faults = [f"{where}: unknown setting {key!r}" for key in sorted(set(document) - set(readers))]
+    for name, (reader, expected) in readers.items():
+        variable = f"{prefix}{name.upper()}"
+        given, source = flags.get(name), "the flag"
+        if given is None:
+            given, source = os.environ.get(variable), variable
+        if given is None:
+            given, source = document.get(name), where
+        if given is None:
+            continue
+        try:
+            values[name] = reader(given)
+        except (TypeError, ValueError):
+            faults.append(f"{source}: {name} is {given!r}, expected {expected}")
+    return values, faults
 
 
 def _whole_number(given: Any) -> int:
@@ -146,14 +189,15 @@ def _file() -> tuple[Path, dict[str, Any]]:
         raise BadRequest(f"{path} is not valid TOML: {error}", "Correct the file.") from error
 
 
-# name -> how a given value is read, and what is said when it cannot be
-READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+READERS: Readers = {
     "threads": (_whole_number, "a whole number"),
     "train_threads": (_whole_number, "a whole number"),
     "llm": (_model, "a file or a name of `edge llm list`"),
     "seed": (_whole_number, "a whole number"),
     "precisions": (_precisions, f"some of {', '.join(PRECISIONS)}"),
     "precision_drop": (_share, "a number from 0 to 1"),
+    "data_home": (_path, "a folder"),
+    "weights_home": (_path, "a folder"),
     "profiles": (_path, "a file"),
 }
 

@@ -9,7 +9,6 @@ import errno
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.errors import Busy, StorageError
+from zoo.supply.files import sync_folder, write_whole
 
 T = TypeVar("T")
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -31,17 +31,10 @@ def write_atomic(path: Path, data: bytes) -> None:
     Raises:
         StorageError: the disk is full, read-only, or the folder may not be written.
     """
-    aside = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        _fsync_folder(path.parent)
+        write_whole(path, data)
     except OSError as error:
-        aside.unlink(missing_ok=True) if error.errno == errno.ENOSPC else None
         raise storage_error(path, error) from error
 
 
@@ -61,6 +54,15 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def files_fingerprint(root: Path) -> str:
+    """Of every file's name, size and time of change below a folder: cheap enough to look again at each call."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        seen = path.stat()
+        digest.update(f"{path.relative_to(root)}\0{seen.st_size}\0{seen.st_mtime_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()
+
+
 def to_json(value: Any) -> str:
     """A record, or anything pydantic can write, as JSON text with sorted layout."""
     from pydantic import TypeAdapter
@@ -73,14 +75,6 @@ def from_json(kind: type[T], text: str) -> T:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind).validate_json(text)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Workdir:
@@ -169,7 +163,7 @@ def publish(folder: Path, final: Path) -> None:
         if final.exists():
             final.replace(older)
         folder.replace(final)
-        _fsync_folder(final.parent)
+        sync_folder(final.parent)
         shutil.rmtree(older, ignore_errors=True)
     except OSError as error:
         raise storage_error(final, error) from error

@@ -1,4 +1,4 @@
-"""`edge zoo`: the models that are known, and data sets looked at."""
+"""`edge zoo`: the models and the data sets that are known."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from edge.options import Json, print_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.registry import Registry
+    from zoo.datasets.check import Checked
     from zoo.models.catalogue import Entry
 
 app = typer.Typer(
-    name="zoo", help="The models that are known, and data sets looked at.", rich_markup_mode=None, no_args_is_help=True
+    name="zoo", help="The models and the data sets that are known.", rich_markup_mode=None, no_args_is_help=True
 )
 
 SHOWN = 40
@@ -100,9 +102,10 @@ def check(
 ) -> None:
     """Read a data set as `edge produce` would, open every image, and say what is in it and what is wrong.
 
+    Warns of held-out pictures that look like one of another part (encoded anew, resized, brighter) without being equal.
+
     Ends with the exit code of unusable data if an image cannot be used.
     """
-    from edge.errors import DataError
     from edge.report import dataset as report
     from edge.report.progress import ProgressLine
     from zoo.datasets import read_dataset
@@ -115,17 +118,114 @@ def check(
         lambda done, total: line.say(f"opening images: {done} of {total}"),
     )
     line.clear()
-    told = overview(checked.dataset, checked.hashes)
+    told = overview(checked.dataset, checked.hashes, checked.looks)
     report.show(checked, told)
     if as_json:
         bad = [{"image": checked.dataset.relative(one.path), "reason": one.reason} for one in checked.bad]
         print_json(
             {"format": checked.dataset.format, "tasks": checked.dataset.tasks, **dataclasses.asdict(told), "bad": bad}
         )
+    _refuse_bad(checked)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What to call it: the name of a public set says that it is that set.")],
+    folder: Annotated[Path, typer.Argument(help="A data set, in any format that `edge produce --data` reads.")],
+    task: Annotated[
+        str | None,
+        typer.Option(help="What it is for, where a folder could be read in two ways.", show_default="what it fits"),
+    ] = None,
+    licence: Annotated[str, typer.Option(help="On which terms it may be used; packages state it.")] = "",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Although some images cannot be read.")] = False,
+) -> None:
+    """Register a data set, after a look at all of it: `edge produce` finds it by what its classes mean.
+
+    Its files stay where they are. The same name and folder again renews what is known of it.
+    """
+    import datetime
+
+    from edge.report import dataset as report
+    from edge.settings import resolve
+    from zoo.datasets.overview import overview
+
+    registry = _registry(resolve().data_home)
+    checked = _opened(folder, task)
+    report.show(checked, overview(checked.dataset, checked.hashes, checked.looks))
+    if not skip_bad:
+        _refuse_bad(checked)
+    registry.add(name, checked.dataset, licence, datetime.datetime.now().astimezone().date().isoformat())
+    print(f"Registered as {name}. Use it: edge produce ... --data {name}, or without --data.", file=sys.stderr)
+
+
+@app.command("list")
+def list_data(as_json: Json = False) -> None:
+    """List the data sets: those registered, and public ones, here or not."""
+    from edge.report import dataset as report
+    from edge.settings import resolve
+
+    registry = _registry(resolve().data_home)
+    here, public = registry.here(), registry.public()
+    report.known(here, public, registry.place)
+    if as_json:
+        missing = {
+            name: {
+                "title": card.title,
+                "tasks": card.tasks,
+                "licence": card.licence,
+                "home": card.home,
+                "note": card.note,
+                "lacks": found.missing if found.there else None,
+            }
+            for name, (card, found) in public.items()
+            if not found.tasks
+        }
+        print_json(
+            {
+                "place": str(registry.place),
+                "here": {name: dataclasses.asdict(one) for name, one in here.items()},
+                "missing": missing,
+            }
+        )
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="A registered data set.")]) -> None:
+    """Forget a registered data set. Its files stay."""
+    from edge.settings import resolve
+
+    root = _registry(resolve().data_home).remove(name)
+    print(f"Forgot {name}; its files stay in {root}.", file=sys.stderr)
+
+
+def _registry(place: Path | None) -> Registry:
+    from edge.registry import Registry
+
+    return Registry(place)
+
+
+def _opened(folder: Path, task: str | None) -> Checked:
+    """The data set with every image opened."""
+    from edge.report.progress import ProgressLine
+    from zoo.datasets import read_dataset
+    from zoo.datasets.check import check_images
+
+    line = ProgressLine()
+    checked = check_images(
+        read_dataset(folder.expanduser().resolve(), task),
+        lambda done, total: line.say(f"opening images: {done} of {total}"),
+    )
+    line.clear()
+    return checked
+
+
+def _refuse_bad(checked: Checked) -> None:
+    from edge.errors import DataError
+
     if checked.bad:
         raise DataError(
             f"{len(checked.bad)} of {len(checked.bad) + len(checked.dataset.samples)} images cannot be used",
-            "Repair or remove them, or leave them out with `edge produce --skip-bad`.",
+            "Repair or remove them, or leave them out with --skip-bad of `edge zoo add` and `edge produce`.",
         )
 
 

@@ -14,9 +14,11 @@ import pytest
 from edge.cli import app
 from edge.errors import Exit
 from edge.settings import Settings
+from zoo.datasets import PUBLISHED, READERS
+from zoo.datasets.public import public_sets
 
 ROOT = Path(__file__).resolve().parent.parent
-WRITTEN = ("COMMANDS.md", "EXIT_CODES.md", "SETTINGS.md")
+WRITTEN = ("COMMANDS.md", "EXIT_CODES.md", "PUBLIC_DATASETS.md", "SETTINGS.md")
 
 
 def write_docs(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -71,6 +73,12 @@ def test_every_option_of_every_command_has_help() -> None:
 def test_every_exit_code_and_setting_is_in_the_docs() -> None:
     assert all(f"\n| {int(code)} | " in page("EXIT_CODES.md") for code in Exit)
     assert all(f"\n| `{name}` | `EDGE_{name.upper()}` | " in page("SETTINGS.md") for name in Settings.__annotations__)
+
+
+def test_every_format_and_public_data_set_is_in_the_docs() -> None:
+    formats, sets = page("DATASETS.md"), page("PUBLIC_DATASETS.md")
+    assert all(f"| {name} | " in formats for name, reader in READERS.items() if reader not in PUBLISHED)
+    assert all(f"| [{card.title}]({card.home}) | " in sets for card in public_sets().values())
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -34,7 +34,24 @@ def test_help_takes_less_than_three_tenths_of_a_second() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "produce", "understand", "verify", "run", "doctor", "llm", "llm list", "llm pull", "bench", "bench requests"],
+    [
+        "",
+        "produce",
+        "understand",
+        "verify",
+        "run",
+        "doctor",
+        "llm",
+        "llm list",
+        "llm pull",
+        "bench",
+        "bench requests",
+        "fetch",
+        "bundle",
+        "bundle export",
+        "watch",
+        "queue list",
+    ],
 )
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = f"""
@@ -54,7 +71,14 @@ def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
     assert python(f"import sys, {package}\n{TELL}") == "loaded: []\n"
 
 
-MODULES = ["edge.cli", "edge.settings", "edge.workdir", "edge.records", "deploy_targets.registry"]
+MODULES = [
+    "edge.cli",
+    "edge.settings",
+    "edge.workdir",
+    "edge.records",
+    "deploy_targets.registry",
+    "edge.appliance.loop",
+]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -68,7 +68,7 @@ def _classification(run: _Run) -> Score:
 def _detection(run: _Run) -> Score:
     truths = [sample.boxes for sample in run.samples]
     classes = len(run.dataset.classes)
-    found = [metrics.Detections(a.boxes, a.box_scores, a.labels) for a in run.answers()]  # type: ignore[arg-type]
+    found = [_judged(run.dataset, sample, a) for sample, a in zip(run.samples, run.answers(), strict=True)]
     result = metrics.average_precision(found, truths, classes)
     baseline = metrics.baseline_average_precision(truths, classes)
     by_class = {
@@ -77,12 +77,22 @@ def _detection(run: _Run) -> Score:
     return Score(result.ap50, baseline.ap50, len(truths), {"AP": result.ap, **by_class})
 
 
+def _judged(dataset: Dataset, sample: Sample, answer: Answer) -> metrics.Detections:
+    """What was found, without the classes that the sample's source does not label: nobody knows whether it is right."""
+    said = ~np.isin(answer.labels, dataset.unlabelled(sample))  # type: ignore[arg-type]
+    return metrics.Detections(answer.boxes[said], answer.box_scores[said], answer.labels[said])  # type: ignore[index]
+
+
 def _segmentation(run: _Run) -> Score:
     classes, ignore = len(run.dataset.classes), run.dataset.ignore_index
     total: Any = np.zeros((classes, classes), np.int64)
     for number, answer in enumerate(run.answers()):
         assert answer.mask is not None
-        total += metrics.confusion(answer.mask, _mask(run.dataset, run.samples[number]), classes, ignore)
+        sample = run.samples[number]
+        truth = _mask(run.dataset, sample)
+        unsaid = (truth == run.dataset.background) & np.isin(answer.mask, run.dataset.unlabelled(sample))
+        said = ~unsaid.ravel()
+        total += metrics.confusion(answer.mask.ravel()[said], truth.ravel()[said], classes, ignore)
     known = np.zeros(classes, np.int64)
     for sample in run.dataset.part("train"):
         values = _mask(run.dataset, sample)
@@ -95,10 +105,11 @@ def _mask(dataset: Dataset, sample: Sample) -> Any:
     """Class numbers (H, W) of a sample, after the remapping that a restriction of the classes made."""
     assert sample.mask is not None
     values = mask_values(sample.mask)
-    if not dataset.remap:
+    remap = dataset.remap_of(sample)
+    if not remap:
         return values
     table = np.arange(256)
-    table[: len(dataset.remap)] = dataset.remap
+    table[: len(remap)] = remap
     return table[values]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-import os
 import secrets
 import sqlite3
 import time
@@ -22,6 +21,7 @@ from typing import Any
 
 from edge.errors import Busy, EdgeError, StorageError
 from edge.profiling.row import Row, now
+from zoo.supply.places import data_folder
 
 APPLICATION = 0x65646765  # "edge" in ASCII: tells our file from another program's
 SCHEMA = 2
@@ -65,9 +65,8 @@ EVERYTHING = Filter()
 
 
 def default_path() -> Path:
-    """$XDG_DATA_HOME/edge/profiles.db, or ~/.local/share/edge/profiles.db; a relative variable counts as unset."""
-    base = Path(os.environ.get("XDG_DATA_HOME") or "")
-    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "edge" / "profiles.db"
+    """$XDG_DATA_HOME/edge/profiles.db, or ~/.local/share/edge/profiles.db."""
+    return data_folder() / "profiles.db"
 
 
 class Database:

@@ -141,7 +141,8 @@ def _data(story: Story) -> list[str]:
     counts = ", ".join(f"{words.count(number)} {split}" for split, number in data.counts.items()) or "none recorded"
     return [
         "## Data",
-        f"- Source: {_text(data.source)} ({_text(data.format)})\n"
+        "".join(f"- {_text(name)}: {_text(facts)}\n" for name, facts in tables.source_rows(data))
+        + f"- Format: {_text(data.format)}\n"
         f"- Images: {_text(counts)}\n"
         f"- Typical image: {words.times(data.median_width, data.median_height)} pixels\n"
         f"- Left out because they could not be read: {words.count(len(data.skipped))}\n"
@@ -152,7 +153,11 @@ def _data(story: Story) -> list[str]:
 
 def _training(story: Story) -> list[str]:
     trained, best = story.trained, story.tuned.best
-    start = "from scratch (random weights)" if trained.start == "from scratch" else f"from {_text(trained.start)}"
+    why = _text(story.tuned.origin.source)
+    if trained.start == "from scratch":
+        start = f"from scratch (random weights{'; ' + why if why else ''})"
+    else:
+        start = f"from {_text(trained.start)}{', ' + why + ',' if why else ''}"
     title = tables.metric_title(story.request, story.verified.metric_name)
     return [
         "## Training",
@@ -162,7 +167,7 @@ def _training(story: Story) -> list[str]:
         f"Settings, the best of {words.plural(len(story.tuned.trials), 'trial')}: {_text(best.optimizer)}, "
         f"learning rate {words.short(best.learning_rate)}, weight decay {words.short(best.weight_decay)}, batch size "
         f"{best.batch_size}, mirrored images {'yes' if best.flip else 'no'}, scale jitter "
-        f"{words.short(best.scale_jitter)}.",
+        f"{words.short(best.scale_jitter)}{', images of rare classes repeated' if best.balance else ''}.",
     ]
 
 

@@ -19,25 +19,20 @@ FIGURES = ("Top 1 Accuracy", "box AP", "mask AP", "mIoU", "mDice", "AP", "Whole 
 
 def table(entries: Sequence[Entry], faults: Mapping[str, Sequence[str]], console: Console | None = None) -> None:
     """A line each, with the faults below where there are any."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for head in ("model", "task", "parameters", "FLOPs", "quoted"):
-        made.add_column(head, justify="right" if head in ("parameters", "FLOPs") else "left", overflow="fold")
-    for entry in entries:
-        cells = (
-            entry.name,
-            ", ".join(entry.tasks) or "-",
-            words.amount(entry.parameters) if entry.parameters else "-",
-            words.amount(entry.flops) if entry.flops else "-",
-            quoted(entry.results[0]) if entry.results else "-",
-        )
-        made.add_row(*(Text(words.printable(cell), overflow="fold") for cell in cells))
-    console.print(made)
+    terminal.plain(
+        {"model": False, "task": False, "parameters": True, "FLOPs": True, "quoted": False},
+        [
+            (
+                entry.name,
+                ", ".join(entry.tasks) or "-",
+                words.amount(entry.parameters) if entry.parameters else "-",
+                words.amount(entry.flops) if entry.flops else "-",
+                quoted(entry.results[0]) if entry.results else "-",
+            )
+            for entry in entries
+        ],
+        console,
+    )
     wrong = [f"{entry.name}: {fault}" for entry in entries for fault in faults.get(entry.name, ())]
     if wrong:
         terminal.lines("What is wrong:", wrong, console)

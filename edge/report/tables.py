@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from edge.records import Endured, Gathered, Measured, Request, Story, Timing, Verified
 from edge.report import forms, words
 from edge.report.names import same
+from zoo.datasets.overview import RARE
 from zoo.tasks import TASKS
 
 if TYPE_CHECKING:
     from llm_gguf.library.catalogue import Entry
 
+MOST_CLASSES = 40
+"""Of which the report says how many images show each."""
 UNKNOWN_SIZE = "unknown until pulled"
 
 
@@ -254,6 +258,30 @@ def detail_rows(details: Mapping[str, Any], above: str = "") -> list[tuple[str, 
 def count_rows(gathered: Gathered) -> list[tuple[str, str]]:
     rows = [(words.SPLITS.get(split, split), words.count(number)) for split, number in gathered.counts.items()]
     return [*rows, ("together", words.count(sum(gathered.counts.values())))]
+
+
+def source_rows(gathered: Gathered) -> list[tuple[str, str]]:
+    """Each data set with what it gave; which classes it labels where it does not label all."""
+    rows = []
+    for source in gathered.sources:
+        facts = [words.plural(source.images, "image")]
+        if set(source.classes) != set(gathered.classes):
+            facts.append(f"labels {', '.join(source.classes)}")
+        facts.append(f"licence: {source.licence}" if source.licence else "no licence stated")
+        rows.append((source.name, "; ".join(facts)))
+    return rows
+
+
+def shown_rows(gathered: Gathered) -> list[tuple[str, str]]:
+    """How many training images show each class, the rarest first; those that few show are called rare."""
+    middle = statistics.median(gathered.shown.values())
+    ordered = sorted(gathered.shown.items(), key=lambda item: item[1])
+    rows = [(name, words.count(count) + (", rare" if count < RARE * middle else "")) for name, count in ordered]
+    more = len(rows) - MOST_CLASSES
+    return [
+        *rows[:MOST_CLASSES],
+        *([(f"{more:,} more classes", f"up to {words.count(ordered[-1][1])}")] if more > 0 else []),
+    ]
 
 
 def renamed_rows(gathered: Gathered) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ and never as the only sign. Knows no step; the pipeline says what to print.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from edge.records import Choice, Exported, Measurements, Request, Verified
+from edge.records import Choice, Exported, Measurements, Origin, Request, Verified
 from edge.report import forms, tables, words
 
 if TYPE_CHECKING:
@@ -136,6 +136,12 @@ def precisions(exported: Exported, console: Console | None = None) -> None:
     console.print(table)
 
 
+def origin(found: Origin, console: Console | None = None) -> None:
+    """What training starts from, and why."""
+    start = f"from {found.words}, {found.source}" if found.name else f"{found.words}: {found.source}"
+    _say(console or _stderr(), words.sentence(f"training starts {start}"))
+
+
 def checks(verified: Verified, console: Console | None = None) -> None:
     """The verdict line by line, how the model held out, then the overall word."""
     console = console or _stderr()
@@ -147,6 +153,20 @@ def checks(verified: Verified, console: Console | None = None) -> None:
     if verified.endured is not None:
         _say(console, tables.endurance(verified.endured))
     _say(console, f"Result: {words.OVERALL.get(verified.overall, verified.overall.upper())}", style="bold")
+
+
+def plain(heads: Mapping[str, bool], rows: Iterable[Sequence[str]], console: Console | None = None) -> None:
+    """A table without a title; `heads` says of each column whether it holds numbers."""
+    from rich import box
+    from rich.table import Table
+
+    console = console or _stderr()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for head, number in heads.items():
+        table.add_column(head, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        _row(table, *row)
+    console.print(table)
 
 
 def lines(title: str, items: Iterable[str], console: Console | None = None) -> None:

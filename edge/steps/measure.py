@@ -28,7 +28,7 @@ from edge.profiling.ranking import first_choice
 from edge.profiling.results import Circumstances, observations, rows, subject, timings
 from edge.profiling.search import Option, Tried, next_to_measure
 from edge.records import Limits, Measured, Measurements, Request
-from edge.trainers.pace import LEAST_UPDATES, pace
+from edge.trainers.pace import LEAST_UPDATES, Pace, pace
 from edge.trainers.reference import Counted
 from profiler.hardware import fingerprint
 from profiler.session import Profile
@@ -76,6 +76,7 @@ class _Field:
     pace_s: float = 0.0  # of one network
     data: str = ""  # what tells this job's data from others'
     benches: dict[ModelCard, Workbench] = field(default_factory=dict)
+    paces: dict[ModelCard, Pace] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         hardware = fingerprint()
@@ -92,7 +93,11 @@ class _Field:
         )
 
     def search(self, nets: Sequence[_Net]) -> None:
-        """Best expected first, without what the forecast calls hopeless, until one holds and can be trained."""
+        """Best expected first, without what the forecast calls hopeless, until one holds and can be trained.
+
+        How fast a network trains is tried before its forms are timed, which takes longer. One that trains too slowly is
+        timed only if none holds that trains fast enough.
+        """
         ordered = sorted(nets, key=lambda net: _counted(net, "", "").preference)
         by_title = {net.plan.card.title: net for net in ordered}
         options = [
@@ -104,17 +109,30 @@ class _Field:
         # a lower precision may hold where fp32, which the forecast is about, misses by less than NEAR
         near = NEAR if self.offer.lower() else 1.0
         reach_ms = None if self.limit_ms is None else self.limit_ms * near
+        late: list[_Net] = []
         began = time.monotonic()
         while True:
             step = next_to_measure(options, tried, self.observations, reach_ms)
             if step.measure is None:
                 break
             title = step.measure.title
-            suffices = any(i.holds and (i.updates or 0) >= LEAST_UPDATES for i in self.measure(by_title[title]))
+            net = by_title[title]
+            slow = self.updates(net) < LEAST_UPDATES
+            if slow:
+                late.append(net)
+            suffices = not slow and any(item.holds for item in self.measure(net))
             tried |= {option.key: Tried(suffices, step.why) for option in options if option.title == title}
+        if not any(done.holds for done in tried.values()):
+            for net in sorted(late, key=self.updates, reverse=True):
+                if any(item.holds for item in self.measure(net)):
+                    break
         self.pace_s = (time.monotonic() - began) / max(len(self.found), 1)
         self._add_lower(by_title)
         hopeless = {skipped.option.title: skipped.reason for skipped in step.skipped}
+        hopeless |= {
+            net.plan.card.title: f"trains too slowly: about {self.updates(net)} updates in the time there is"
+            for net in late
+        }
         for title, net in by_title.items():
             if net.plan.card not in self.found:
                 self.skipped[title] = hopeless.get(title, "not needed: another holds that is expected to be better")
@@ -125,9 +143,7 @@ class _Field:
         if first is None or not first.lossless or not self.offer.lower():
             return
         net = by_title[first.card.title]
-        items = self._heat(net, self._bench(net), self.offer.lower())
-        paced = {"update_s": first.update_s, "train_threads": first.train_threads, "updates": first.updates}
-        self.found[first.card] += [dataclasses.replace(item, **paced) for item in items]  # type: ignore[arg-type]
+        self.found[first.card] += self._heat(net, self._bench(net), self.offer.lower())
 
     def items(self, net: _Net) -> list[Measured]:
         """What is known of a network: its measured forms, or that its counts rule it out."""
@@ -143,8 +159,23 @@ class _Field:
                 items += self._heat(net, bench, self.offer.lower())
         except ConversionFailed as error:
             items = [_counted(net, "ERROR", str(error))]
-        self.found[net.plan.card] = self._paced(net, items)
-        return self.found[net.plan.card]
+        self.found[net.plan.card] = items
+        return items
+
+    def updates(self, net: _Net) -> int:
+        """How many training updates fit into the time there is, at the pace that is tried once."""
+        card = net.plan.card
+        if card not in self.paces:
+            self.say(f"trying how fast {card.title} trains")
+            self.paces[card] = pace(
+                card,
+                self.dataset,
+                self.folder / net.plan.slug / "pace",
+                seed=self.training.seed,
+                threads=self.training.threads,
+                useful_s=self.training.seconds / LEAST_UPDATES,
+            )
+        return int(self.training.seconds / max(self.paces[card].seconds_per_iteration, 1e-3))
 
     def _bench(self, net: _Net) -> Workbench:
         if net.plan.card not in self.benches:
@@ -162,10 +193,14 @@ class _Field:
             for row in made:
                 self.database.add(row)
         self.observations += observations(made)
-        return [
-            measured(_counted(net, "ERROR", form.failure), form, profile)
-            for form, profile in zip(forms, profiles, strict=True)
-        ]
+        tried = self.paces[net.plan.card]
+        base = dataclasses.replace(
+            _counted(net, "ERROR", ""),
+            update_s=tried.seconds_per_iteration,
+            train_threads=tried.threads,
+            updates=self.updates(net),
+        )
+        return [measured(base, form, profile) for form, profile in zip(forms, profiles, strict=True)]
 
     @property
     def limit_ms(self) -> float | None:
@@ -178,24 +213,6 @@ class _Field:
         if self.limit_ms is None or not speeds or any(item.holds for item in items):
             return False
         return min(speeds) <= self.limit_ms * NEAR
-
-    def _paced(self, net: _Net, items: list[Measured]) -> list[Measured]:
-        """With the pace of training, tried where some form holds."""
-        if not any(item.holds for item in items):
-            return items
-        card, training = net.plan.card, self.training
-        self.say(f"trying how fast {card.title} trains")
-        tried = pace(
-            card,
-            self.dataset,
-            self.folder / net.plan.slug / "pace",
-            seed=training.seed,
-            threads=training.threads,
-            useful_s=training.seconds / LEAST_UPDATES,
-        )
-        updates = int(training.seconds / max(tried.seconds_per_iteration, 1e-3))
-        known = {"update_s": tried.seconds_per_iteration, "train_threads": tried.threads, "updates": updates}
-        return [dataclasses.replace(item, **known) for item in items]  # type: ignore[arg-type]  # three named fields
 
 
 def run(

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.errors import StorageError
 from edge.records import Choice, Trained, Tuned
 from edge.trainers import trainer
 from edge.trainers.launch import Progress, Schedule, train
 from edge.trainers.pace import validation_s
-from edge.trainers.weights import fit
 from edge.workdir import sha256_file, write_atomic
 from zoo.datasets.record import Dataset
 
@@ -29,7 +29,6 @@ def run(
     *,
     budget_s: float,
     seed: int,
-    weights: Path | None,
     say: Callable[[str], None],
 ) -> Trained:
     """Train for `budget_s`; a call that finds checkpoints goes on with the plan that made them."""
@@ -41,7 +40,7 @@ def run(
     validations = max(1, min(MOST_VALIDATIONS, int(budget_s * VALIDATION_SHARE / max(once_s, 1e-3))))
     plan = _plan(folder, tuned, len(dataset.part("train")), budget_s - validations * once_s)
     recipe = trainer(card.task).recipe(card, dataset, folder, tuned.best)
-    start = fit(weights, card.toolbox, recipe.network.model, folder) if weights else None
+    start = _start(folder.parent.parent, tuned)
 
     def tell(progress: Progress) -> None:
         seen = "" if progress.validation is None else f", validation {progress.validation:.3f}"
@@ -50,7 +49,7 @@ def run(
     every = max(5, -(-plan // validations))
     # half as much again before time is called: the pace was measured on a handful of iterations
     schedule = Schedule(plan, every, max(budget_s, 60.0) * 1.5, seed)
-    outcome = train(recipe, tuned.best, schedule, folder, weights=start.plain if start else None, on_progress=tell)
+    outcome = train(recipe, tuned.best, schedule, folder, weights=start, on_progress=tell)
     assert outcome.best is not None, "a training that keeps checkpoints has one"
     final = folder / WEIGHTS
     _publish_weights(outcome.best, final)
@@ -62,9 +61,19 @@ def run(
         best_iteration=outcome.best_iteration,
         validation=outcome.validation,
         seconds=round(outcome.seconds, 2),
-        start=f"{weights.name} ({start.matching} of {start.tensors} tensors)" if weights and start else "from scratch",
+        start=tuned.origin.words,
         curve=outcome.curve,
     )
+
+
+def _start(root: Path, tuned: Tuned) -> Path | None:
+    """The tensors that the search started from as well, None for random ones."""
+    if not tuned.origin.file:
+        return None
+    path = root / tuned.origin.file
+    if not path.is_file():
+        raise StorageError(f"{path} is gone", "Start again in a new folder: --out DIR.")
+    return path
 
 
 def _plan(folder: Path, tuned: Tuned, images: int, budget_s: float) -> int:

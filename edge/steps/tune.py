@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from edge.records import Choice, Hyperparameters, Trial, Tuned
+from edge.records import Choice, Hyperparameters, Origin, Trial, Tuned
 from edge.trainers import trainer
 from edge.trainers.launch import Progress, Schedule, train
+from edge.trainers.origin import settle
 from edge.trainers.pace import validation_s
-from edge.trainers.weights import fit
 from zoo.datasets.record import Dataset
+from zoo.supply.store import Store
 
 MOST_TRIALS = 4
 LEAST_ITERATIONS = 12  # a shorter trial says nothing
@@ -34,32 +35,42 @@ def run(
     *,
     budget_s: float,
     seed: int,
-    weights: Path | None,
+    balance: bool,
+    weights: Path | Literal["scratch"] | None,
+    store: Store,
     say: Callable[[str], None],
+    begins: Callable[[Origin], None],
 ) -> Tuned:
-    """Search within `budget_s`; with too little time for one honest trial, the defaults are taken and that is said."""
+    """Search within `budget_s`; with too little time for one honest trial, the defaults are taken and that is said.
+
+    Args:
+        weights: what to start from; None takes what `store` has for the chosen model, else random weights.
+        begins: told what the trainings of this job start from.
+    """
     import torch
 
     card = choice.chosen.card
     toolbox = trainer(card.task)
-    start = toolbox.default(len(dataset.part("train")))
-    weights = fit(weights, card.toolbox, toolbox.network(card, dataset).model, folder).plain if weights else None
+    start = replace(toolbox.default(len(dataset.part("train"))), balance=balance)
+    origin = settle(weights, store, card, toolbox.network(card, dataset).model, folder)
+    begins(origin)
     pace = choice.chosen.update_s or 0.0
     torch.set_num_threads(choice.chosen.train_threads)
     overhead_s = START_S + validation_s(pace, start.batch_size, len(dataset.part("val")))
     trials = min(MOST_TRIALS, int(budget_s / max(pace * LEAST_ITERATIONS + overhead_s, 1e-6)))
     if trials < 2:
         note = f"no search: {budget_s:.0f} s hold fewer than two trials at {pace:.2f} s an iteration"
-        return Tuned(start, (Trial(0, start, 0, 0.0, None, note),), pace)
+        return Tuned(start, (Trial(0, start, 0, 0.0, None, note),), pace, origin)
     iterations = int((budget_s / trials - overhead_s) / pace)
     study = _study(folder, seed)
-    search = _Search(choice, dataset, folder, start, min(iterations, 400), seed, weights, say)
+    plain = folder.parent.parent / origin.file if origin.file else None
+    search = _Search(choice, dataset, folder, start, min(iterations, 400), seed, plain, say)
     _close_broken(study)
     if not _ended(study):
         study.enqueue_trial(_parameters(start))
     while len(_ended(study)) < trials:
         study.optimize(search, n_trials=1, catch=(RuntimeError,))
-    return _tuned(study, start, pace)
+    return _tuned(study, start, pace, origin)
 
 
 class _Search:
@@ -156,7 +167,7 @@ def _ended(study: Any) -> list[Any]:
     return [t for t in study.get_trials(deepcopy=False) if "ended" in t.user_attrs]
 
 
-def _tuned(study: Any, start: Hyperparameters, pace: float) -> Tuned:
+def _tuned(study: Any, start: Hyperparameters, pace: float, origin: Origin) -> Tuned:
     trials = []
     for trial in _ended(study):
         trials.append(
@@ -172,4 +183,4 @@ def _tuned(study: Any, start: Hyperparameters, pace: float) -> Tuned:
     scored = [trial for trial in trials if trial.score]
     # trials that all score nothing tell nothing apart: the defaults stand
     best = max(scored, key=lambda trial: trial.score or 0.0).hyperparameters if scored else start
-    return Tuned(best, tuple(trials), pace)
+    return Tuned(best, tuple(trials), pace, origin)

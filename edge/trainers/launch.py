@@ -88,6 +88,8 @@ def train(
         runner = Runner.from_cfg(Config(config))
         runner.register_hook(recorder, priority="LOW")
         _quicken_norms(runner.model, schedule.iterations)
+        if recipe.adapt is not None:
+            recipe.adapt(runner.model)
         runner.train()
         if schedule.validate and not recorder.interrupted and recorder.validated_at != runner.iter:
             runner.val()  # time was up between two validations: the last weights count as well

@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from deploy_targets.mmdeploy import KEEP_TOP_K, NMS_IOU, SCORE_THRESHOLD
 from edge.records import Hyperparameters
-from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, classes_of, normalization, shipped_model
+from edge.trainers import unlabelled
+from edge.trainers.recipe import (
+    Fragment,
+    Network,
+    Recipe,
+    Trainer,
+    batch_for,
+    classes_of,
+    normalization,
+    shipped_model,
+    weighted,
+)
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
 
 # What mmdet's own detectors fill borders with; the predictor must use the same.
 PAD_VALUE = 114
+META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")
 # Boxes below are not shown to a user; the score of the test set counts all.
 SHOWN_SCORE = 0.3
 
@@ -33,7 +45,7 @@ class _Detection:
             {"type": "Resize", "scale": (card.width, card.height), "keep_ratio": True},
             _pad(card),
             {"type": "LoadAnnotations", "with_bbox": True},
-            {"type": "PackDetInputs", "meta_keys": ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")},
+            {"type": "PackDetInputs", "meta_keys": META_KEYS},
         ]
         return Network(card.toolbox, model, test, ("dets", "labels"), "CocoDataset", classes_of(model))
 
@@ -55,13 +67,24 @@ class _Detection:
             {"type": "PackDetInputs"},
         ]
         truth = folder / "val.json"
+        partly = unlabelled.occurs(dataset)
+        if partly:
+            unlabelled.register_detection()
+            for packing in (train[-1], network.test_pipeline[-1]):
+                packing["meta_keys"] = (*META_KEYS, unlabelled.KEY)
         return Recipe(
             network=network,
-            train_dataset=self._dataset(dataset, "train", folder, train),
+            train_dataset=weighted(self._dataset(dataset, "train", folder, train), dataset, hyper),
             val_dataset={**self._dataset(dataset, "val", folder, network.test_pipeline), "test_mode": True},
-            evaluator={"type": "CocoMetric", "ann_file": str(truth), "metric": "bbox", "format_only": False},
+            evaluator={
+                "type": "PartlyLabelledCocoMetric" if partly else "CocoMetric",
+                "ann_file": str(truth),
+                "metric": "bbox",
+                "format_only": False,
+            },
             metric_key="coco/bbox_mAP_50",
             metric_scale=1.0,
+            adapt=unlabelled.spare_detection if partly else None,
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -83,9 +106,13 @@ class _Detection:
     @staticmethod
     def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:
         annotations = folder / f"{split}.json"
-        write_atomic(annotations, json.dumps(coco_document(dataset, split)).encode())
+        document = coco_document(dataset, split)
+        partly = unlabelled.occurs(dataset)
+        if partly:
+            unlabelled.add_to(document, dataset, split)
+        write_atomic(annotations, json.dumps(document).encode())
         return {
-            "type": "CocoDataset",
+            "type": "PartlyLabelledCoco" if partly else "CocoDataset",
             "ann_file": str(annotations),
             "data_prefix": {"img": ""},
             "metainfo": {"classes": tuple(dataset.classes)},

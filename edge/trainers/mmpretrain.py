@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.records import Hyperparameters
-from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, classes_of, normalization, shipped_model
+from edge.trainers.recipe import (
+    Fragment,
+    Network,
+    Recipe,
+    Trainer,
+    batch_for,
+    classes_of,
+    normalization,
+    shipped_model,
+    weighted,
+)
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
@@ -39,7 +49,7 @@ class _Classification:
         ]
         return Recipe(
             network=network,
-            train_dataset=self._dataset(dataset, "train", folder, train),
+            train_dataset=weighted(self._dataset(dataset, "train", folder, train), dataset, hyper),
             val_dataset=self._dataset(dataset, "val", folder, network.test_pipeline),
             evaluator={"type": "Accuracy", "topk": (1,)},
             metric_key="accuracy/top1",

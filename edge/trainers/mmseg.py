@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.records import Hyperparameters
+from edge.trainers import unlabelled
 from edge.trainers.recipe import Fragment, Network, Recipe, Trainer, batch_for, classes_of, normalization, shipped_model
 from edge.workdir import write_atomic
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard
 from zoo.openmmlab import prepare
 
+META_KEYS = (
+    *("img_path", "seg_map_path", "ori_shape", "img_shape", "pad_shape"),
+    *("scale_factor", "flip", "flip_direction", "reduce_zero_label"),
+)
 # The value mmseg leaves out of loss and score.
 IGNORE = 255
 
@@ -22,11 +28,11 @@ class _Segmentation:
         model = shipped_model(card, len(dataset.classes) if dataset else None)
         model["data_preprocessor"]["size"] = (card.height, card.width)
         model["test_cfg"] = {"mode": "whole"}
-        for head in [model["decode_head"], *_auxiliary(model)]:
-            # out_channels may be derived from the 19 classes of Cityscapes; let the head derive it from ours.
-            head.pop("out_channels", None)
-            losses = head["loss_decode"] if isinstance(head["loss_decode"], list) else [head["loss_decode"]]
-            for loss in losses:
+        for head in [*_heads(model, "decode_head"), *_heads(model, "auxiliary_head")]:
+            if "loss_decode" in head:
+                # out_channels may be derived from the 19 classes of Cityscapes; let the head derive it from ours.
+                head.pop("out_channels", None)
+            for loss in _heads(head, "loss_decode"):
                 if "min_kept" in loss:
                     # The config keeps 2 % of the pixels of its own batch; the same share of a quarter of our batch.
                     loss["min_kept"] = card.width * card.height // 8
@@ -42,7 +48,7 @@ class _Segmentation:
         _register_dataset()
         size = (card.width, card.height)
         network = self.network(card, dataset)
-        pid = network.model["decode_head"]["type"] == "PIDHead"
+        pid = any(head["type"] == "PIDHead" for head in _heads(network.model, "decode_head"))
         edges = [{"type": "GenerateEdge", "edge_width": 4}] if pid else []
         train: list[Fragment] = [
             {"type": "LoadImageFromFile"},
@@ -59,13 +65,20 @@ class _Segmentation:
             *edges,
             {"type": "PackSegInputs"},
         ]
+        partly = unlabelled.occurs(dataset)
+        if partly:
+            unlabelled.register_segmentation()
+            for packing in (train[-1], network.test_pipeline[-1]):
+                packing["meta_keys"] = (*META_KEYS, unlabelled.KEY)
+        scoring = {"type": "PartlyLabelledIoU", "background": dataset.background} if partly else {"type": "IoUMetric"}
         return Recipe(
             network=network,
             train_dataset=self._dataset(dataset, "train", folder, train),
             val_dataset=self._dataset(dataset, "val", folder, network.test_pipeline),
-            evaluator={"type": "IoUMetric", "iou_metrics": ["mIoU"]},
+            evaluator={**scoring, "iou_metrics": ["mIoU"]},
             metric_key="mIoU",
             metric_scale=0.01,
+            adapt=partial(unlabelled.spare_segmentation, background=dataset.background) if partly else None,
         )
 
     def default(self, images: int) -> Hyperparameters:
@@ -85,21 +98,29 @@ class _Segmentation:
 
     @staticmethod
     def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:
-        pairs = [[str(sample.image), str(sample.mask)] for sample in dataset.part(split)]
+        entries = [
+            {
+                "img_path": str(sample.image),
+                "seg_map_path": str(sample.mask),
+                "mask_values": dataset.remap_of(sample),
+                unlabelled.KEY: dataset.unlabelled(sample),
+            }
+            for sample in dataset.part(split)
+        ]
         index = folder / f"{split}.json"
-        write_atomic(index, json.dumps(pairs).encode())
+        write_atomic(index, json.dumps(entries).encode())
         return {
             "type": "IndexedSegDataset",
             "ann_file": str(index),
             "metainfo": {"classes": tuple(dataset.classes), "palette": _palette(len(dataset.classes))},
-            "mask_values": dict(enumerate(dataset.remap)),
             "pipeline": pipeline,
         }
 
 
-def _auxiliary(model: Fragment) -> list[Fragment]:
-    heads = model.get("auxiliary_head") or []
-    return heads if isinstance(heads, list) else [heads]
+def _heads(node: Fragment, name: str) -> list[Fragment]:
+    """What lies under a name: one, several (a cascade), or none."""
+    found = node.get(name) or []
+    return found if isinstance(found, list) else [found]
 
 
 def _palette(classes: int) -> list[list[int]]:
@@ -116,23 +137,21 @@ def _register_dataset() -> None:
         return
 
     class IndexedSegDataset(BaseSegDataset):  # type: ignore[misc]
-        """`ann_file` is a JSON list of [image, mask]; `mask_values` maps values in the files to class numbers."""
+        """`ann_file` is a JSON list of images with their masks, and what the values in these stand for."""
 
-        def __init__(self, mask_values: dict[int, int], **kwargs: Any) -> None:
-            self._mask_values = mask_values
+        def __init__(self, **kwargs: Any) -> None:
             super().__init__(reduce_zero_label=False, **kwargs)
 
         def load_data_list(self) -> list[dict[str, Any]]:
-            pairs = json.loads(Path(self.ann_file).read_text(encoding="utf-8"))
+            entries = json.loads(Path(self.ann_file).read_text(encoding="utf-8"))
             return [
                 {
-                    "img_path": image,
-                    "seg_map_path": mask,
-                    "label_map": self._mask_values or None,
+                    **entry,
+                    "label_map": dict(enumerate(entry["mask_values"])) or None,
                     "reduce_zero_label": False,
                     "seg_fields": [],
                 }
-                for image, mask in pairs
+                for entry in entries
             ]
 
     DATASETS.register_module(module=IndexedSegDataset)

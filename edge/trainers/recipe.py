@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from edge.records import Hyperparameters
+from zoo.datasets.overview import class_counts
 from zoo.datasets.record import Dataset
 from zoo.models import ModelCard, config_path
 from zoo.openmmlab import prepare
@@ -45,7 +47,8 @@ class Network:
 class Recipe:
     """All that is particular to one toolbox; launch.py adds loops, optimizer, hooks and folders.
 
-    `metric_key` is the evaluator's name for the validation metric and `metric_scale` brings it to 0..1.
+    `metric_key` is the evaluator's name for the validation metric and `metric_scale` brings it to 0..1. `adapt` changes
+    the built network before it is trained.
     """
 
     network: Network
@@ -55,6 +58,7 @@ class Recipe:
     metric_key: str
     metric_scale: float
     collate: str = "pseudo_collate"
+    adapt: Callable[[Any], None] | None = None
 
 
 class Trainer(Protocol):
@@ -79,6 +83,19 @@ class Trainer(Protocol):
     def postprocess(self, model: Fragment) -> dict[str, Any]:
         """What the exported outputs mean, in the words of `edge.predictor.spec.Postprocess`."""
         ...
+
+
+def weighted(images: Fragment, dataset: Dataset, hyper: Hyperparameters) -> Fragment:
+    """The description of the training images, those of rare classes repeated if that is wanted.
+
+    An image is repeated by the largest sqrt(t / f) of its classes, f being the share of images that show the class and
+    t that of the middle class (repeat factor sampling; Gupta et al., "LVIS", CVPR 2019, section 4.1).
+    """
+    if not hyper.balance:
+        return images
+    samples = dataset.part("train")
+    shares = [count.images / len(samples) for count in class_counts(dataset.classes, samples)]
+    return {"type": "ClassBalancedDataset", "oversample_thr": statistics.median(shares), "dataset": images}
 
 
 def shipped_model(card: ModelCard, classes: int | None) -> Fragment:

@@ -18,9 +18,10 @@ WEIGHTS = np.array([[-1.0, 1.0]] * 3, np.float32) / 100
 
 @pytest.fixture(autouse=True, scope="session")
 def own_profiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests measure stays out of the database of whoever runs them."""
+    """What tests measure stays out of the database of whoever runs them, and what was fetched there out of tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGE_PROFILES", str(tmp_path_factory.mktemp("profiles") / "profiles.db"))
+        patch.setenv("EDGE_WEIGHTS_HOME", str(tmp_path_factory.mktemp("weights")))
         yield
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine with one file on it, and every bad habit that a download has to live with."""
+"""A real HTTP server on this machine with a file on it, and every bad habit that a download has to live with."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ class Site:
     """What the server has, how it behaves, and what it was asked."""
 
     content: bytes
+    """What lies under every path that `files` does not name."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Content by the end of its path; with any, other paths are not there."""
+    heads: bool = True
+    """Whether it says how large a file is without sending it."""
+    heads_asked: int = 0
+    moved_to: list[str] = field(default_factory=list)
+    """Where each of the next such questions is sent."""
     etag: str | None = '"one"'
     ranges: bool = True
     heeds_if_range: bool = True
@@ -46,6 +54,16 @@ class _Handler(BaseHTTPRequestHandler):
     def site(self) -> Site:
         return self.server.site  # type: ignore[attr-defined, no-any-return]
 
+    def do_HEAD(self) -> None:
+        content = self._content()
+        self.site.heads_asked += 1
+        if self.site.moved_to:
+            self._head(302, {"Location": self.site.moved_to.pop(0), "Content-Length": "0"})
+        elif self.site.heads and content is not None:
+            self._head(200, {"Content-Length": str(len(content))} if self.site.states_length else {})
+        else:
+            self._head(501 if content is not None else 404, {"Content-Length": "0"})
+
     def do_GET(self) -> None:
         site = self.site
         site.asked.append(dict(self.headers))
@@ -53,7 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers = site.answers.pop(0)
             self._head(status, {"Content-Length": "0", **headers})
             return
-        content, etag = site.content, site.etag
+        content, etag = self._content(), site.etag
+        if content is None:
+            self._head(404, {"Content-Length": "0"})
+            return
         start = self._start(etag) if site.ranges else 0
         if start >= len(content) > 0:
             self._head(416, {"Content-Range": f"bytes */{len(content)}", "Content-Length": "0"})
@@ -65,6 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         self._head(206 if start else 200, headers)
         self._send(content[start:])
+
+    def _content(self) -> bytes | None:
+        site = self.site
+        return site.files.get(self.path.rpartition("/")[2]) if site.files else site.content
 
     def _start(self, etag: str | None) -> int:
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.cli import main
 from edge.pipeline import Listener, produce
-from edge.settings import Job, Settings
+from edge.settings import Given, Job, Settings
 
 BUDGET_S = 150.0  # enough for a search of two short trials
 
@@ -34,7 +34,17 @@ def run(request: str, data: Path, out: Path, moment: str) -> None:
         if current == name and text and message.startswith(text):
             die()
 
-    job = Job(request, data, out, BUDGET_S, skip_bad=False, accept=False, weights=None, settings=Settings())
+    job = Job(
+        request,
+        (Given(data.name, data),),
+        out,
+        BUDGET_S,
+        skip_bad=False,
+        balance=False,
+        accept=False,
+        weights=None,
+        settings=Settings(),
+    )
     produce(job, Listener(step, say, lambda *_: None, lambda _: None))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import edge
-from edge.cli import FOREIGN, exit_code
+from edge.cli import FOREIGN, _weights, exit_code
 from edge.errors import EdgeError, Exit, Infeasible
 
 REQUEST = "Tell cats from dogs, at least 10 fps"
@@ -62,6 +62,13 @@ def test_data_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.zip").write_text("")
     words = f"Error: --data {tmp_path}/data.zip is not a folder\n  Give the folder that holds the images.\n"
     refused(Exit.DATA, words, "produce", REQUEST, "--data", tmp_path / "data.zip", "--out", tmp_path / "out")
+
+
+def test_scratch_is_no_file_and_a_file_of_that_name_has_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _weights(None) is None
+    assert _weights("scratch") == "scratch"
+    assert _weights("./scratch") == tmp_path / "scratch"
 
 
 def test_weights_that_do_not_exist_are_refused(tmp_path: Path) -> None:

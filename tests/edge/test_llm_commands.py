@@ -13,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from edge import llm_commands
 from edge.errors import BadRequest
-from llm_gguf.errors import UnknownModelError, WrongFileError
+from llm_gguf.errors import UnknownModelError
 from llm_gguf.library import catalogue
+from zoo.supply.errors import WrongFileError
 
 MODEL = b"GGUF" + bytes(range(256)) * 400
 SHA256 = hashlib.sha256(MODEL).hexdigest()

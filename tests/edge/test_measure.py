@@ -33,8 +33,11 @@ class Search(_Field):
     """Instead of measuring it looks latencies up."""
 
     p90_ms: dict[str, float] = field(default_factory=dict)
-    updates: dict[str, int] = field(default_factory=dict)
+    fitting: dict[str, int] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+
+    def updates(self, net: _Net) -> int:
+        return self.fitting.get(net.plan.card.title, 1000)
 
     def measure(self, net: _Net) -> list[Measured]:
         title, items = net.plan.card.title, []
@@ -44,7 +47,7 @@ class Search(_Field):
             holds = self.limit_ms is None or p90 <= self.limit_ms
             base = _counted(net, "PASS" if holds else "FAIL", "")
             timing = Timing("pipeline", 64, p90, p90, p90)
-            items.append(replace(base, engine=variant.engine, timings=(timing,), updates=self.updates.get(title, 1000)))
+            items.append(replace(base, engine=variant.engine, timings=(timing,), updates=self.updates(net)))
             observed = Observation(net.counts.work, variant.engine, variant.precision, p90, title)
             self.observations.append(observed)
         self.found[net.plan.card] = items
@@ -61,7 +64,7 @@ def search(database: Database, min_fps: float | None, p90_ms: dict[str, float], 
     asked = request(limits=Limits(min_fps=min_fps), engine=None)
     training = Training(100.0, 1, 0)
     return Search(
-        asked, None, Path(), 1, OFFER, training, database, lambda _: None, p90_ms=p90_ms, updates=updates  # type: ignore[arg-type]  # no data is looked at
+        asked, None, Path(), 1, OFFER, training, database, lambda _: None, p90_ms=p90_ms, fitting=updates  # type: ignore[arg-type]  # no data is looked at
     )  # fmt: skip
 
 
@@ -87,7 +90,15 @@ def test_the_next_best_is_measured_where_the_best_is_too_slow(database: Database
 def test_a_network_that_cannot_be_trained_in_the_time_does_not_end_the_search(database: Database) -> None:
     found = search(database, None, dict.fromkeys(NAMES, 5.0), **{NAMES[0]: 10})
     found.search(NETS)
-    assert found.order == NAMES[:2]
+    assert found.order == NAMES[1:2]
+    assert found.skipped[NAMES[0]] == "trains too slowly: about 10 updates in the time there is"
+
+
+def test_where_none_trains_fast_enough_the_fastest_to_train_that_holds_is_measured(database: Database) -> None:
+    p90_ms = dict(zip(NAMES, (9.0, 5.0, 30.0), strict=True))
+    found = search(database, 100.0, p90_ms, **dict(zip(NAMES, (10, 20, 30), strict=True)))
+    found.search(NETS)
+    assert found.order == [NAMES[2], NAMES[1]]
 
 
 def test_what_the_forecast_calls_hopeless_is_skipped_and_told_with_its_interval(database: Database) -> None:

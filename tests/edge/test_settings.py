@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import BadRequest, Exit
-from edge.settings import Job, Settings, resolve, seconds
+from edge.settings import Given, Job, Settings, resolve, seconds
 from llm_gguf.errors import UnknownModelError
 
 HINT = "Correct them; docs/SETTINGS.md lists all."
@@ -18,7 +18,15 @@ HINT = "Correct them; docs/SETTINGS.md lists all."
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No settings of the machine; gives the folder of the settings file."""
-    for name in ("EDGE_SETTINGS", "EDGE_THREADS", "EDGE_TRAIN_THREADS", "EDGE_LLM", "EDGE_SEED", "EDGE_PROFILES"):
+    for name in (
+        "EDGE_SETTINGS",
+        "EDGE_THREADS",
+        "EDGE_TRAIN_THREADS",
+        "EDGE_LLM",
+        "EDGE_SEED",
+        "EDGE_PROFILES",
+        "EDGE_WEIGHTS_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     folder = tmp_path / "config" / "edge"
@@ -133,10 +141,15 @@ def test_variable_that_names_no_file_is_refused(tmp_path: Path, monkeypatch: pyt
 
 
 def test_identity_of_a_job_leaves_out_what_may_change_between_two_calls() -> None:
-    one = Job("t", Path("/d"), Path("/o"), 60.0, False, False, None, Settings(train_threads=1))
-    two = Job("t", Path("/d"), Path("/other"), 600.0, False, True, None, Settings(train_threads=2))
+    one = Job("t", (Given("d", Path("/d")),), Path("/o"), 60.0, False, False, False, None, Settings(train_threads=1))
+    two = Job(
+        "t", (Given("d", Path("/d")),), Path("/other"), 600.0, False, False, True, None, Settings(train_threads=2)
+    )
     assert one.identity() == two.identity()
-    assert one.identity() != Job("t", Path("/d"), Path("/o"), 60.0, True, False, None, Settings()).identity()
+    assert (
+        one.identity()
+        != Job("t", (Given("d", Path("/d")),), Path("/o"), 60.0, True, False, False, None, Settings()).identity()
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import small_data
 from edge.predictor.parity import compare
 from edge.predictor.predictor import Predictor
 from edge.predictor.scoring import score
-from edge.records import Choice, CurvePoint, Limits, Measured, Request, Trained
+from edge.records import Choice, CurvePoint, Gathered, Limits, Measured, Request, Trained
+from edge.registry import Registry
+from edge.settings import Given
 from edge.steps import export, gather, shortlist
 from edge.steps.train import WEIGHTS, _publish_weights
 from edge.trainers import trainer
@@ -41,11 +43,15 @@ def request_for(task: str, objects: tuple[str, ...]) -> Request:
     )
 
 
+def gathered_from(request: Request, data: Path, folder: Path) -> Gathered:
+    return gather.run(request, [Given("small", data)], Registry(folder / "none"), folder, skip_bad=False, seed=0)
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_exported_model_answers_as_the_trained_one(task: str, tmp_path: Path) -> None:
     objects = small_data.WRITERS[task](tmp_path / "data")
     request = request_for(task, objects)
-    gathered = gather.run(request, tmp_path / "data", tmp_path, skip_bad=False, seed=0)
+    gathered = gathered_from(request, tmp_path / "data", tmp_path)
     dataset = from_json(json.loads((tmp_path / gather.DATASET).read_text(encoding="utf-8")))
     card = min(shortlist.run(request, gathered), key=lambda card: (card.width, card.quoted_quality))
     toolbox = trainer(task)
@@ -84,7 +90,7 @@ def test_exported_model_answers_as_the_trained_one(task: str, tmp_path: Path) ->
 def test_training_cut_off_goes_on_behind_its_last_checkpoint(tmp_path: Path) -> None:
     objects = small_data.WRITERS["classification"](tmp_path / "data")
     request = request_for("classification", objects)
-    gathered = gather.run(request, tmp_path / "data", tmp_path, skip_bad=False, seed=0)
+    gathered = gathered_from(request, tmp_path / "data", tmp_path)
     dataset = from_json(json.loads((tmp_path / gather.DATASET).read_text(encoding="utf-8")))
     card = min(shortlist.run(request, gathered), key=lambda card: card.quoted_quality)
     toolbox = trainer("classification")
@@ -115,7 +121,7 @@ def test_training_cut_off_goes_on_behind_its_last_checkpoint(tmp_path: Path) -> 
 def test_images_without_objects_take_part_in_training(tmp_path: Path) -> None:
     objects = small_data.WRITERS["detection"](tmp_path / "data")
     request = request_for("detection", objects)
-    gathered = gather.run(request, tmp_path / "data", tmp_path, skip_bad=False, seed=0)
+    gathered = gathered_from(request, tmp_path / "data", tmp_path)
     dataset = from_json(json.loads((tmp_path / gather.DATASET).read_text(encoding="utf-8")))
     empty = [number for number, sample in enumerate(dataset.part("train")) if not sample.boxes]
     assert empty

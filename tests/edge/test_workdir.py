@@ -20,6 +20,7 @@ from edge.records import (
     Check,
     Choice,
     CurvePoint,
+    DataSource,
     Disagreement,
     Endured,
     Exported,
@@ -29,6 +30,7 @@ from edge.records import (
     Measured,
     Measurements,
     MetricTarget,
+    Origin,
     Packed,
     Picture,
     PrecisionTrial,
@@ -54,6 +56,7 @@ MEASURED = Measured(
 )  # fmt: skip
 ENDURED = Endured(30.0, 20.0, 600, 2, 41.5, 20.0, 25.0, "STEADY", 0.001, (-0.01, 0.01))
 PROVEN = PrecisionTrial("openvino", "int8", 1.9, 0.98, 0.985, True, "kept")
+ORIGIN = Origin("r18.pth", "given with --weights", "ab", "work/tune/start.pth", 120, 122)
 HYPER = Hyperparameters(0.002, 0.05, 64, True, 0.1)
 EVERY_STORED_RECORD = (
     Limits(30.0, None, 1.5e9),
@@ -74,8 +77,19 @@ EVERY_STORED_RECORD = (
         config={"data": {"object": ["Äpfel"], "modality": None}, "n": 1.5},
         spans={"data.object.0": "Äpfel"},
     ),
+    DataSource("site", "/data/site", "coco", "CC0", ("a",), 8, "ef"),
     Gathered(
-        "coco", "given", ("a", "b"), {"x": ("a",)}, {"train": 8}, 640, 480, ("bad.png: broken",), ("b (a)",), "cd"
+        "coco",
+        ("a", "b"),
+        {"x": ("a",)},
+        {"train": 8},
+        640,
+        480,
+        ("bad.png: broken",),
+        ("b (a)",),
+        "cd",
+        (DataSource("site", "/data/site", "coco", "CC0", ("a",), 8, "ef"),),
+        {"a": 8},
     ),
     TIMING,
     MEASURED,
@@ -84,7 +98,8 @@ EVERY_STORED_RECORD = (
     Choice(MEASURED, ("best",), (Rejection("x", ("FAIL",)),), ("y",)),
     HYPER,
     Trial(1, HYPER, 60, 12.5, None, "the loss was not finite"),
-    Tuned(HYPER, (Trial(0, HYPER, 60, 12.5, 0.5),), 0.25),
+    ORIGIN,
+    Tuned(HYPER, (Trial(0, HYPER, 60, 12.5, 0.5),), 0.25, ORIGIN),
     CurvePoint(10, loss=0.5),
     Trained("work/train/best.pth", "ef", 400, 500, 300, 0.9, 120.5, "from scratch", (CurvePoint(10, None, 0.4),)),
     PROVEN,

@@ -8,6 +8,8 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
+import small_data
 from typer.testing import CliRunner
 
 from edge.cli import app
@@ -18,11 +20,10 @@ def edge(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["zoo", *arguments])
 
 
-def told(*arguments: str) -> list[dict[str, Any]]:
+def told(*arguments: str) -> Any:
     done = edge(*arguments, "--json")
     assert done.exit_code == 0, done.stderr
-    document: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return document
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_every_entry_of_the_toolboxes_is_read() -> None:
@@ -120,6 +121,37 @@ def test_a_data_set_is_told_in_numbers(tmp_path: Path) -> None:
     assert "- test/cat/0.png = train/cat/0.png" in done.stderr
 
 
+def test_pictures_that_look_like_one_of_another_part_are_a_warning(tmp_path: Path) -> None:
+    for number, (part, name) in enumerate((p, n) for p in ("train", "test") for n in ("cat", "dog")):
+        soft = np.random.default_rng(number).integers(0, 200, (4, 5, 3), dtype=np.uint8)
+        (tmp_path / part / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / part / name / "0.png"), cv2.resize(soft, (60, 48), interpolation=cv2.INTER_CUBIC))
+    pixels = cv2.imread(str(tmp_path / "train" / "dog" / "0.png"))
+    assert pixels is not None
+    cv2.imwrite(str(tmp_path / "test" / "dog" / "again.jpg"), pixels)
+    done = edge("check", str(tmp_path), "--json")
+    assert done.exit_code == 0, done.stderr
+    (alike,) = json.loads(done.stdout.splitlines()[-1])["alike"]
+    assert (alike["image"], alike["other"]) == ("test/dog/again.jpg", "train/dog/0.png")
+    assert "1 picture of a held-out part looks like one of another, which `edge produce` leaves in:" in " ".join(
+        done.stderr.split()
+    )
+    assert "- test/dog/again.jpg ~ train/dog/0.png (correlation 1.000)" in done.stderr
+
+
+def test_a_table_of_several_labels_is_counted_and_its_task_is_known(tmp_path: Path) -> None:
+    shots(tmp_path / "pictures", 3)
+    (tmp_path / "labels.csv").write_text("image,tags\n0.png,cat dog\n1.png,dog\n2.png,\n")
+    done = edge("check", str(tmp_path), "--task", "multilabel-classification", "--json")
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert (document["tasks"], document["unlabelled"]) == (["multilabel-classification"], 1)
+    assert [(one["name"], one["images"]) for one in document["classes"]] == [("cat", 1), ("dog", 2)]
+    assert "multilabel-classification, which edge reads and counts but cannot train yet" in " ".join(
+        done.stderr.split()
+    )
+
+
 def test_images_that_cannot_be_used_are_named_and_decide_the_exit_code(tmp_path: Path) -> None:
     shots(tmp_path / "cat", 2)
     shots(tmp_path / "dog", 2, seed=100)
@@ -128,3 +160,31 @@ def test_images_that_cannot_be_used_are_named_and_decide_the_exit_code(tmp_path:
     assert str(done.exception) == "1 of 4 images cannot be used"
     assert "- dog/0.png cannot be decoded" in done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["bad"][0]["image"] == "dog/0.png"
+
+
+def test_a_data_set_is_registered_listed_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_DATA_HOME", str(tmp_path / "home"))
+    small_data.detection(tmp_path / "shapes")
+    done = edge("add", "yard", str(tmp_path / "shapes"), "--licence", "ours")
+    assert done.exit_code == 0, done.stderr
+    assert "Registered as yard." in done.stderr
+    listed = told("list")
+    assert listed["here"]["yard"]["licence"] == "ours"
+    assert listed["here"]["yard"]["images"] == {"undivided": 30}
+    assert "coco" in listed["missing"]
+    assert "yard" in edge("list").stderr
+    forgotten = edge("remove", "yard")
+    assert f"its files stay in {tmp_path / 'shapes'}" in forgotten.stderr
+    assert told("list")["here"] == {}
+
+
+def test_a_data_set_with_broken_images_is_registered_only_when_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_DATA_HOME", str(tmp_path / "home"))
+    small_data.detection(tmp_path / "shapes")
+    (tmp_path / "shapes" / "images" / "03.png").write_bytes(b"no image")
+    assert "1 of 30 images cannot be used" in str(edge("add", "yard", str(tmp_path / "shapes")).exception)
+    assert told("list")["here"] == {}
+    assert edge("add", "yard", str(tmp_path / "shapes"), "--skip-bad").exit_code == 0
+    assert told("list")["here"]["yard"]["images"] == {"undivided": 29}

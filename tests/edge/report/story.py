@@ -9,6 +9,7 @@ from edge.records import (
     Check,
     Choice,
     CurvePoint,
+    DataSource,
     Disagreement,
     Endured,
     Exported,
@@ -18,6 +19,7 @@ from edge.records import (
     Measured,
     Measurements,
     MetricTarget,
+    Origin,
     Picture,
     PrecisionTrial,
     Rejection,
@@ -165,10 +167,14 @@ def story(**changes: Any) -> Story:
     base = Story(
         request=request(),
         gathered=Gathered(
-            format="imagefolder", source="shapes", classes=("circle", "square", "triangle"),
+            format="imagefolder", classes=("circle", "square", "triangle"),
             matches={"circle": ("circle",), "square": ("square",), "triangle": ("triangle",)},
             counts={"train": 420, "val": 90, "test": 90}, median_width=96, median_height=96,
             skipped=("circle/broken.png: not an image",), leaks_removed=("square/copy.png",), dataset_sha256="cd" * 32,
+            sources=(
+                DataSource("shapes", "/data/shapes", "imagefolder", "CC0", ("circle", "square", "triangle"), 600, "ef"),
+            ),
+            shown={"circle": 200, "square": 210, "triangle": 10},
         ),
         measurements=measurements(),
         choice=choice(),
@@ -197,6 +203,12 @@ SPEEDS = {
     ("onnxruntime", "fp32"): 6.9, ("onnxruntime", "int8"): 5.1, ("openvino", "fp32"): 6.2, ("openvino", "bf16"): 3.3,
     ("ncnn", "fp32"): 11.8, ("torchscript", "fp32"): 14.6,
 }  # fmt: skip
+
+
+def started(origin: Origin) -> Story:
+    """The same, begun with other weights."""
+    base = story()
+    return replace(base, tuned=replace(base.tuned, origin=origin), trained=replace(base.trained, start=origin.words))
 
 
 def forms(name: str = "resnet18_8xb32_in1k", side: int = 64, slower: float = 1.0, **changes: Any) -> list[Measured]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import story as made
 
+from edge.records import Origin
 from edge.report.card import model_card
 
 
@@ -39,6 +40,14 @@ def test_the_weights_file_is_named() -> None:
     base = made.story()
     card = model_card(replace(base, trained=replace(base.trained, start="resnet18.pth")))
     assert "Trained from resnet18.pth for" in card
+
+
+def test_it_says_where_the_weights_came_from_or_what_would_bring_some() -> None:
+    fetched = made.started(Origin("r18.pth", "fetched from example.org", matching=120, tensors=122))
+    assert "Trained from r18.pth (120 of 122 tensors), fetched from example.org, for" in model_card(fetched)
+    scratch = model_card(made.started(Origin(source="`edge fetch r18` would bring weights")))
+    assert "Trained from scratch (random weights; " in scratch
+    assert "edge fetch r18" in scratch
 
 
 def test_the_forms_of_the_chosen_network_are_compared() -> None:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 import story as made
 
-from edge.records import Story
+from edge.records import DataSource, Origin, Story
 from edge.report.html import render, request_pieces
 
 EVIL = "<script>alert('x')</script>"
@@ -88,6 +88,13 @@ def test_classes_of_another_name_are_told() -> None:
     assert "other names in the data circle ring square square, diamond 'diamond' is a kind of 'square'" in text
 
 
+def test_what_training_started_from_is_told() -> None:
+    page = render(made.started(Origin("r18.pth", "fetched from example.org", matching=120, tensors=122)))
+    assert "from the weights <code>r18.pth (120 of 122 tensors)</code> (fetched from example.org) and" in page
+    page = render(made.started(Origin(source="`edge fetch r18` would bring weights to start from")))
+    assert "from scratch (random weights) (`edge fetch r18` would bring weights to start from) and" in page
+
+
 def test_headline_says_what_was_missed_and_left_open() -> None:
     text = flat(Page(render(made.story())).text)
     assert "WORKS The package works: 2 checks met; accuracy missed; memory of the device could not be checked." in text
@@ -123,7 +130,7 @@ def test_words_from_outside_are_escaped() -> None:
             classes=(EVIL,),
             skipped=(f"{EVIL}.png",),
             matches={EVIL: (EVIL,)},
-            source=EVIL,
+            sources=(DataSource(EVIL, EVIL, EVIL, EVIL, (EVIL,), 1, EVIL),),
             counts={EVIL: 1},
         ),
         measurements=made.measurements(

@@ -7,6 +7,7 @@ import io
 import story as made
 from rich.console import Console
 
+from edge.records import Origin
 from edge.report import terminal
 
 
@@ -31,6 +32,16 @@ def test_checks_to_the_letter() -> None:
         "accuracy              at least 95 %    93.3 %          missed",
         "memory of the device  8 GB             not measured    unchecked",
         "Result: WORKS",
+    ]
+
+
+def test_what_training_starts_from_is_one_sentence() -> None:
+    console, file = screen(120)
+    terminal.origin(Origin("r18.pth", "given with --weights", matching=120, tensors=122), console)
+    terminal.origin(Origin(source="`edge fetch resnet18_8xb32_in1k` would bring weights to start from"), console)
+    assert shown(file) == [
+        "Training starts from r18.pth (120 of 122 tensors), given with --weights.",
+        "Training starts from scratch: `edge fetch resnet18_8xb32_in1k` would bring weights to start from.",
     ]
 
 
