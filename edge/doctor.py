@@ -28,6 +28,7 @@ LIBRARIES = {
     "onedl-mmdetection": ("mmdet", "produce: detection"),
     "onedl-mmsegmentation": ("mmseg", "produce: segmentation"),
     "mmpose": ("mmpose", "produce: keypoint"),
+    "timm": ("timm", "profile: models of timm"),
     "mmdeploy": ("mmdeploy", "produce: export"),
     "optuna": ("optuna", "produce: search"),
 }

@@ -76,6 +76,8 @@ def _register(toolbox: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         utils = importlib.import_module(f"{toolbox}.utils")
         utils.register_all_modules(init_default_scope=True)
+    if toolbox == "mmpretrain":
+        importlib.import_module("zoo.timm_trunk").register()
     if toolbox == "mmdet":
         _grid_priors_on_cpu()
         _ssd_without_losses()

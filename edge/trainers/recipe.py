@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from edge.records import Hyperparameters
 from zoo.datasets.overview import class_counts
 from zoo.datasets.record import Dataset
-from zoo.models import ModelCard, config_path
+from zoo.models import ModelCard, config_path, description
 from zoo.openmmlab import prepare
 
 # Config fragments of OpenMMLab are nested dicts by nature.
@@ -99,8 +99,12 @@ def weighted(images: Fragment, dataset: Dataset, hyper: Hyperparameters) -> Frag
 
 
 def shipped_model(card: ModelCard, classes: int | None) -> Fragment:
-    """Load the model part of the config that ships with the toolbox: one machine, offline, `classes` classes."""
+    """The model part of the config that ships with the toolbox, or our description of it: one machine, offline."""
     prepare(card.toolbox)
+    ours = description(card)
+    if ours is not None:
+        described: Fragment = _edited(ours, classes)
+        return described
     from mmengine.config import Config
 
     config = Config.fromfile(str(config_path(card)))

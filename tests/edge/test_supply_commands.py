@@ -184,6 +184,26 @@ def test_fetch_of_unknown_models_and_idle_options_is_refused_before_anything(sit
     assert not folder.exists()
 
 
+def test_models_without_a_checkpoint_are_told_and_fail_only_where_they_are_named(
+    site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published_ones = {card.name for card in shortlisted("classification")}
+    served = published.metafile_entries
+
+    @functools.cache
+    def entries(toolbox: str) -> dict[str, dict[str, Any]]:
+        return {name: entry if name in published_ones else {} for name, entry in served(toolbox).items()}
+
+    monkeypatch.setattr(published, "metafile_entries", entries)
+    done = call("fetch", "--all-listed", "--task", "classification", "--json")
+    told = json.loads(done.stdout)
+    assert len(told["checkpoints"]) == len(published_ones)
+    assert "tinynet_e" in told["unpublished"]
+    lacking = len(told["unpublished"])
+    assert done.stderr.splitlines()[-1] == f"{lacking} models without a published checkpoint: trained from scratch"
+    assert "1 of 1 could not be fetched" in str(refused(DataError, "fetch", "tinynet_e"))
+
+
 # bundles
 
 

@@ -1,5 +1,6 @@
-"""Model cards read from the metafiles that the toolboxes ship: the short list of those known to train and agree here,
-the longer list of those whose speed can be measured, and any other entry by its name.
+"""Model cards read from the metafiles that the toolboxes ship, and from a list of ours in the same form: the short list
+of those known to train and agree here, the longer list of those whose speed can be measured, and any other entry by its
+name.
 
 A card quotes what the metafile says; it is never evidence about speed on this machine.
 """
@@ -18,6 +19,7 @@ from typing import Any
 from zoo.errors import ZooError, listed
 from zoo.models.naming import stem
 from zoo.models.published import published
+from zoo.models.timm_entries import FILE, entries
 from zoo.openmmlab import zoo_folder
 from zoo.tasks import TASKS
 from zoo.tasks import task as task_named
@@ -52,7 +54,7 @@ class ModelCard:
     name: str
     task: str
     toolbox: str
-    config: str  # relative to the toolbox's zoo folder
+    config: str  # what describes the network: a config in the toolbox's zoo folder, or a list of ours beside this file
     width: int
     height: int
     quoted_quality: float
@@ -75,7 +77,17 @@ class ModelCard:
 
 
 def config_path(card: ModelCard) -> Path:
-    return zoo_folder(card.toolbox) / card.config
+    return config_file(card.toolbox, card.config)
+
+
+def config_file(toolbox: str, config: str) -> Path:
+    """Where the description of a network lies, there or not: the toolbox's folder, or this one for a list of ours."""
+    return (Path(__file__).parent if config == FILE else zoo_folder(toolbox)) / config
+
+
+def description(card: ModelCard) -> Mapping[str, Any] | None:
+    """The network as a list of ours describes it, in the words of a config's `model`; None where a config does."""
+    return metafile_entries(card.toolbox)[card.name]["Model"] if card.config == FILE else None
 
 
 def shortlisted(task: str) -> list[ModelCard]:
@@ -111,12 +123,15 @@ def find(names: Sequence[str] = (), family: str | None = None, task: str | None 
 
 @functools.cache
 def metafile_entries(toolbox: str) -> dict[str, dict[str, Any]]:
-    """Every model of a toolbox's metafiles by name."""
+    """Every model of a toolbox's metafiles by name, then those of our list that this toolbox builds."""
     folder = zoo_folder(toolbox)
     found: dict[str, dict[str, Any]] = {}
     for metafile in _load(folder / "model-index.yml")["Import"]:
         for entry in _load(folder / metafile).get("Models") or []:
             found.setdefault(entry["Name"], entry)
+    ours = _list(FILE)
+    for entry in entries(ours) if ours["toolbox"] == toolbox else ():
+        found.setdefault(entry["Name"], entry)
     return found
 
 
@@ -126,9 +141,9 @@ def _listed_in(file: str, task: str) -> list[ModelCard]:
 
 
 @functools.cache
-def _list(file: str) -> dict[str, list[dict[str, Any]]]:
-    entries: dict[str, list[dict[str, Any]]] = _load(Path(__file__).with_name(file))
-    return entries
+def _list(file: str) -> dict[str, Any]:
+    document: dict[str, Any] = _load(Path(__file__).with_name(file))
+    return document
 
 
 def _cards(task: str, entry: dict[str, Any]) -> list[ModelCard]:
@@ -195,7 +210,7 @@ def _unlisted(wanted: str, tasks: Sequence[str]) -> list[ModelCard]:
 
 def _unlisted_card(task: str, model: Mapping[str, Any]) -> ModelCard:
     toolbox = TASKS[task].toolbox
-    if not (zoo_folder(toolbox) / model["Config"]).is_file():
+    if not config_file(toolbox, model["Config"]).is_file():
         raise ZooError.because(
             f"The installed {toolbox} lists {model['Name']}, but ships no config for it ({model['Config']}).",
             "Name another model of that family.",

@@ -1,4 +1,6 @@
-"""Every entry of the toolboxes' metafiles as one kind of record, and what is wrong with them. Builds no network.
+"""Every entry of the toolboxes' metafiles, and of our list, as one kind of record, and what is wrong with them.
+
+Builds no network.
 
 Everything here is what the toolboxes publish: good for finding a model, no evidence about it.
 """
@@ -13,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.models import metafile_entries
+from zoo.models import config_file, metafile_entries
 from zoo.models.naming import stem
-from zoo.openmmlab import zoo_folder
+from zoo.models.timm_entries import FILE as OURS
 
 TOOLBOXES = ("mmpretrain", "mmdet", "mmseg", "mmpose")
 
@@ -88,9 +90,9 @@ def faults(entries: Iterable[Entry]) -> dict[str, list[str]]:
     given = list(entries)
     found: defaultdict[str, list[str]] = defaultdict(list)
     for entry in given:
-        if not (zoo_folder(entry.toolbox) / entry.config).is_file():
+        if not config_file(entry.toolbox, entry.config).is_file():
             found[entry.name].append(f"its config {entry.config} is not in the installed {entry.toolbox}")
-        if not entry.weights:
+        if not entry.weights and entry.config != OURS:  # no checkpoint of timm's is used
             found[entry.name].append("no checkpoint is published")
         if not entry.results:
             found[entry.name].append("no figure is published, so nothing says what it is for")
