@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 PY := .venv/bin/python
 
-.PHONY: demo test check setup setup-dev setup-llm-training bench dist clean help
+.PHONY: demo test test-system check setup setup-dev setup-llm-training bench dist clean help
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -18,6 +18,9 @@ check: setup-dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PY) -m pytest
+
+test-system: setup-dev  ## The service under a real systemd, in a container: 10 minutes, as root.
+	EDGE_TEST_SYSTEM=1 $(PY) -m pytest tests/system
 
 setup:  ## Install the locked environment into .venv.
 	@$(PYTHON) tools/setup_environment.py

@@ -18,6 +18,7 @@ from edge import (
     bench_commands,
     llm_commands,
     profile_commands,
+    service_commands,
     supply_commands,
     watch_commands,
     zoo_commands,
@@ -269,6 +270,7 @@ def doctor(as_json: Json = False) -> None:
 
 app.command()(supply_commands.fetch)
 app.command()(watch_commands.watch)
+app.command()(service_commands.install_service)
 
 
 def main() -> None:

@@ -14,8 +14,10 @@ import typer
 from edge.options import Json, print_json
 
 if TYPE_CHECKING:
+    from edge.appliance.beside import Beside
     from edge.appliance.entry import Entry
     from edge.appliance.limits import Limits
+    from edge.appliance.log import Log
     from edge.appliance.spool import Act, Spool
 
 app = typer.Typer(
@@ -63,12 +65,26 @@ def watch(
     data_below: Annotated[
         Path | None, typer.Option(help="Requests may name folders of data only in here.", show_default="anywhere")
     ] = None,
+    http: Annotated[
+        str | None, typer.Option(help="Serve a status page here, such as 127.0.0.1:8080.", show_default="no page")
+    ] = None,
+    http_token: Annotated[
+        Path | None,
+        typer.Option(help="File with the word that opens the page; made if missing.", show_default="none asked"),
+    ] = None,
+    http_names: Annotated[
+        str | None, typer.Option(help="Further names the page is called by.", show_default="this machine's")
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Keep a .prom file there for node_exporter.", show_default="none")
+    ] = None,
 ) -> None:
     """Make packages of the requests that are dropped into DIR/incoming, one after the other, until it is stopped.
 
     Results appear in DIR/done, DIR/failed and DIR/rejected, each in a folder with its status and, if there is no
     package, the reason.
     """
+    from edge.appliance.beside import Company
     from edge.appliance.likeness import likeness
     from edge.appliance.limits import resolve_limits
     from edge.appliance.log import Log
@@ -88,18 +104,37 @@ def watch(
             keep_for=keep_for,
             keep_size=keep_size,
             data_below=data_below,
+            http=http,
+            http_token=http_token,
+            http_names=http_names,
+            metrics=metrics,
         )
 
-    found = limits()
+    found, log = limits(), Log()
+    place = Spool.made(found.spool or default_spool())
     watcher = Watcher(
-        Spool.made(found.spool or default_spool()),
+        place,
         found,
         Trade(produce_command, likeness),
         notifier(),
-        Log(),
+        log,
+        company=Company(log, *_beside(place, found, log)),
         reload=limits,
     )
     watcher.watch(once=once)
+
+
+def _beside(spool: Spool, limits: Limits, log: Log) -> list[Beside]:
+    """What the watcher looks after beside its work. The page is loaded where one is asked for."""
+    from edge.appliance.announce import Announcer
+    from edge.appliance.metrics import MetricsFile
+
+    found: list[Beside] = [Announcer(spool, limits, log), MetricsFile(spool, limits, log)]
+    if limits.http is not None:
+        from edge.appliance.web.process import Page
+
+        found.append(Page(spool, limits, limits.http, log))
+    return found
 
 
 def produce_command(entry: Entry, arguments: Sequence[str], events: int) -> list[str]:

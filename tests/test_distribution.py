@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parent.parent
 DATA_FILES = (
     "zoo/models/shortlist.yml",
+    "zoo/models/timm.yml",
     "edge/report/page.html.j2",
     "edge/report/page.css",
     "llm_gguf/benchmark/requests.jsonl",
@@ -25,6 +27,7 @@ DATA_FILES = (
     "llm_gguf/training/corpus/things.txt",
 )
 PACKAGES = {"edge", "deploy_targets", "profiler", "llm_gguf", "zoo"}
+UNITS = {str(path.relative_to(ROOT)) for path in (ROOT / "systemd").rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_the_packages_and_their_data_and_nothing_else(built: Path) -> None:
     names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
-    tops = {name.split("/")[0] for name in names if ".dist-info" not in name.split("/")[0]}
+    shared = {name.partition(".data/data/share/edge/")[2] for name in names if ".data/" in name}
+    assert shared == UNITS
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name and ".data/" not in name}
     assert tops == PACKAGES
     for needed in DATA_FILES:
         assert needed in names
@@ -78,3 +83,11 @@ def test_wheel_installed_elsewhere_runs_doctor(built: Path, tmp_path: Path) -> N
     assert found["torch"] == "missing"
     assert found["onnxruntime"] == "ok"
     assert found["packages"] == "ok"
+    service = subprocess.run(
+        [str(tmp_path / "venv" / "bin" / "edge"), "install-service", "--user", "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert re.search(rf"^ExecStart={tmp_path}/venv/bin/python\S* -P -m edge watch$", service.stderr, re.MULTILINE)

@@ -61,7 +61,7 @@ def test_every_command_is_in_the_docs_and_has_help() -> None:
     for info in app.registered_commands:
         assert info.callback is not None
         assert info.callback.__doc__
-        assert f"## edge {info.callback.__name__}\n" in text
+        assert f"## edge {info.callback.__name__.replace('_', '-')}\n" in text
 
 
 def test_every_option_of_every_command_has_help() -> None:

@@ -50,6 +50,7 @@ def test_help_takes_less_than_three_tenths_of_a_second() -> None:
         "bundle",
         "bundle export",
         "watch",
+        "install-service",
         "queue list",
     ],
 )
@@ -78,6 +79,7 @@ MODULES = [
     "edge.records",
     "deploy_targets.registry",
     "edge.appliance.loop",
+    "edge.appliance.web.site",
 ]
 
 

@@ -7,6 +7,7 @@ Raises what the operating system raises.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import shutil
@@ -17,6 +18,9 @@ from zoo.supply.files import sync_folder
 
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE)
 """What a disk says that is full, read-only, broken, or gone: a reason to wait, not to end."""
+
+
+AT_FDCWD, RENAME_NOREPLACE = -100, 1  # linux/fcntl.h, linux/fs.h
 
 
 class NotAFile(Exception):
@@ -80,6 +84,25 @@ def move(source: Path, target: Path) -> None:
     sync_folder(target.parent)
     if source.parent != target.parent:
         sync_folder(source.parent)
+
+
+def move_new(source: Path, target: Path) -> None:
+    """Rename where nothing has that name yet.
+
+    Raises:
+        FileExistsError: something has.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(source), os.fsencode(target)
+    if libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_NOREPLACE) == 0:
+        sync_folder(target.parent)
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(code, os.strerror(code), str(target))
+    os.link(source, target)  # NFS cannot rename so
+    source.unlink()
+    sync_folder(target.parent)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
+from edge.appliance.beside import Company
 from edge.appliance.disk import REFUSALS, free_bytes, remove, tree_bytes
 from edge.appliance.entry import Entry
 from edge.appliance.inotify import Hints
@@ -62,12 +63,15 @@ class Watcher:
         notifier: Notifier,
         log: Log,
         *,
+        company: Company | None = None,
         reload: Callable[[], Limits] | None = None,
         retry_after_s: float = RETRY_AFTER_S,
     ) -> None:
         self._spool, self._limits, self._trade = spool, limits, trade
         self._notifier, self._log, self._reload = notifier, log, reload
         self._retry_after_s = retry_after_s
+        self._company = company or Company(log)
+        self._company_at_s = float("-inf")
         self._queue = Queue(spool, limits, log)
         self._run: Run | None = None
         self._recovered = self._stop = self._stop_now = self._read_again = False
@@ -76,6 +80,7 @@ class Watcher:
         self._not_before_s = float("-inf")
         self._paused = ""
         self._told: Overview | None = None
+        self._told_manager = ""
 
     def watch(self, *, once: bool = False) -> None:
         """Until a signal says stop; with `once`, until nothing is left to do.
@@ -84,10 +89,11 @@ class Watcher:
             Busy: another process owns the spool.
             StorageError: with `once`, something keeps jobs from beginning.
         """
-        with self._spool.owned(), self._signals() as wake, self._hints() as hints:
+        with self._spool.owned(), self._company, self._signals() as wake, self._hints() as hints:
             step_back()
             self._log(f"watching {self._spool.incoming}")
             self._notifier.ready()
+            self._notifier.patience(self._limits.hang)
             try:
                 self._round()
                 while not self._over(once):
@@ -126,13 +132,14 @@ class Watcher:
         if heard or self._run is None:
             self._notifier.alive()
         self._tell()
+        self._company_at_s = self._company.turn(time.monotonic())
 
     def _over(self, once: bool) -> bool:
         if self._run is not None:
             return False
         if once and self._paused and not self._stop:
             raise StorageError(self._paused, "What is queued stays; the same command goes on.")
-        left = self._queue.waiting or self._queue.settling or not self._recovered
+        left = self._queue.waiting or self._queue.settling or not self._recovered or self._company.busy()
         return self._stop or (once and not left)
 
     def _look(self) -> None:
@@ -211,8 +218,8 @@ class Watcher:
             run.hear()  # what it told last
             self._conclude(run, code)
             return
-        if self._stop:
-            run.ask_to_stop()
+        if self._stop and run.ask_to_stop():
+            self._notifier.stopping(self._limits.grace)
         if run.overdue(time.monotonic(), self._limits) or self._stop_now:
             run.worker.kill()
 
@@ -278,9 +285,12 @@ class Watcher:
             len(self._queue.waiting),
             self._paused,
         )
+        line = now.words + (f"; {run.left()}" if run else "")
+        if line != self._told_manager:
+            self._told_manager = line
+            self._notifier.status(line)
         if now != self._told:
             self._told = now
-            self._notifier.status(now.words)
             with contextlib.suppress(OSError):  # see _write_status
                 write_overview(self._spool.root, now)
 
@@ -290,13 +300,14 @@ class Watcher:
     def _wait(self, wake: int, hints: Hints | None) -> None:
         """Until something comes or is due."""
         now = time.monotonic()
-        due = [now + LONGEST_WAIT_S, max(self._scan_at_s, self._looked_at_s + self._gap_s())]
+        due = [now + LONGEST_WAIT_S, self._company_at_s, max(self._scan_at_s, self._looked_at_s + self._gap_s())]
         if self._run is not None:
             due.append(self._run.next_s(self._limits))
         elif self._queue.waiting and self._not_before_s > now:
             due.append(self._not_before_s)
         poll = select.poll()
-        for descriptor in (wake, *(self._run.worker.descriptors() if self._run else ())):
+        work = self._run.worker.descriptors() if self._run else ()
+        for descriptor in (wake, *work, *self._company.descriptors()):
             poll.register(descriptor, select.POLLIN)
         if hints is not None:
             poll.register(hints, select.POLLIN)
@@ -354,4 +365,6 @@ class Watcher:
             self._log(f"the settings stay as they were: {error}", ERROR)
             return
         self._queue.use(self._limits)
+        self._company.use(self._limits)
+        self._notifier.patience(self._limits.hang)
         self._log("the settings were read again")

@@ -11,17 +11,21 @@ import os
 import socket
 from typing import TYPE_CHECKING, Protocol
 
+MARGIN_S = 60.0  # for what comes behind the end of a worker: its descendants ended, its files synced
+
 
 class Notifier(Protocol):
     """Tells a supervisor."""
 
     def ready(self) -> None: ...
 
+    def patience(self, silent_s: float) -> None: ...
+
     def status(self, words: str) -> None: ...
 
     def alive(self) -> None: ...
 
-    def stopping(self) -> None: ...
+    def stopping(self, within_s: float = 0.0) -> None: ...
 
 
 class Nobody:
@@ -30,24 +34,34 @@ class Nobody:
     def ready(self) -> None:
         pass
 
+    def patience(self, silent_s: float) -> None:
+        pass
+
     def status(self, words: str) -> None:
         pass
 
     def alive(self) -> None:
         pass
 
-    def stopping(self) -> None:
+    def stopping(self, within_s: float = 0.0) -> None:
         pass
 
 
 class Systemd:
     """sd_notify(3) over its socket; a manager that is gone is not waited for."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, watchdog: bool = False) -> None:
+        """`watchdog` says whether the manager waits for signs of life at all."""
+        self._watchdog = watchdog
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
 
     def ready(self) -> None:
         self._tell("READY=1")
+
+    def patience(self, silent_s: float) -> None:
+        """A worker may be silent for so long and is then ended; the manager waits a little longer than that."""
+        if self._watchdog:
+            self._tell(f"WATCHDOG_USEC={int((silent_s + MARGIN_S) * 1e6)}")
 
     def status(self, words: str) -> None:
         self._tell(f"STATUS={' '.join(words.split())}")
@@ -55,8 +69,11 @@ class Systemd:
     def alive(self) -> None:
         self._tell("WATCHDOG=1")
 
-    def stopping(self) -> None:
+    def stopping(self, within_s: float = 0.0) -> None:
+        """It ends after at most so long, whatever the unit's own limit is."""
         self._tell("STOPPING=1")
+        if within_s:
+            self._tell(f"EXTEND_TIMEOUT_USEC={int((within_s + MARGIN_S) * 1e6)}")
 
     def _tell(self, line: str) -> None:
         kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -67,7 +84,9 @@ class Systemd:
 def notifier() -> Notifier:
     """Systemd where $NOTIFY_SOCKET says so."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    return Systemd(address) if address[:1] in ("/", "@") else Nobody()
+    if address[:1] not in ("/", "@"):
+        return Nobody()
+    return Systemd(address, watchdog="WATCHDOG_USEC" in os.environ)
 
 
 if TYPE_CHECKING:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.appliance import likeness as alike
+from edge.appliance.announce import announce, event_of
 from edge.appliance.arrivals import Arrivals, Arrived, Mark
 from edge.appliance.disk import move, remove, sync_file, sync_tree
 from edge.appliance.entry import PLACES, Attempts, Entry, Outcome, attempts, boot_id, end_of
+from edge.appliance.ledger import begin_ledger, count_end
 from edge.appliance.likeness import Likeness
 from edge.appliance.limits import Limits
 from edge.appliance.log import ERROR, WARNING, Log
@@ -77,6 +79,7 @@ class Queue:
         if stragglers:
             self._log(f"{stragglers} processes of an earlier worker were still there and were ended", WARNING)
         self.spool.sweep()
+        begin_ledger(self.spool)
         self.waiting, self._unread, self._made = {}, {}, {}
         for known in self.spool.ids(self.spool.done):
             self._made.setdefault(alike.recall(self.spool.done / known), []).append(known)
@@ -295,27 +298,29 @@ class Queue:
         final = place / entry.id
         file = entry.dropped()
         last = read_status(entry.folder) or Status(entry.id, printable(file.name) if file else "", "")
-        write_status(
-            entry.folder,
-            replace(
-                last,
-                state=outcome.state,
-                stage="",
-                progress="",
-                note="",
-                left_s=None,
-                fact=outcome.fact,
-                hints=outcome.hints,
-                exit_code=outcome.exit_code,
-                package=str(final / "package") if outcome.state == "done" else "",
-                same_as=outcome.same_as,
-            ),
+        status = replace(
+            last,
+            state=outcome.state,
+            stage="",
+            progress="",
+            note="",
+            left_s=None,
+            stage_s=None,
+            fact=outcome.fact,
+            hints=outcome.hints,
+            exit_code=outcome.exit_code,
+            package=str(final / "package") if outcome.state == "done" else "",
+            same_as=outcome.same_as,
         )
+        write_status(entry.folder, status)
         if outcome.state != "done":
             write_reason(entry.folder, outcome.fact, outcome.hints)
         for path in entry.folder.iterdir():
             sync_file(path)
         sync_folder(entry.folder)
+        event = event_of(entry)
+        count_end(self.spool, event, outcome.state)
+        announce(self.spool, self.limits, event, status, outcome.state)
         move(entry.folder, final)
         self.waiting.pop(entry.id, None)
         remove(self.spool.control / f"cancel-{entry.id}")  # too late, or granted

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.appliance.disk import replace_text
 from edge.report import words
 from edge.workdir import STEPS
 
+MOST_AGE_S = 60.0  # of a running request's status; it is written several times a minute
 STATES = {
     "queued": "waits for its turn",
     "running": "is being made",
@@ -46,6 +47,8 @@ class Status:
     exit_code: int | None = None
     package: str = ""
     same_as: str = ""
+    stage_s: float | None = None  # how long the stage has lasted so far
+    updated: str = ""  # set when it is written
 
 
 def write_status(folder: Path, status: Status) -> None:
@@ -62,6 +65,22 @@ def read_status(folder: Path) -> Status | None:
         return Status(**{name: found[name] for name in Status.__dataclass_fields__ if name in found})
     except (OSError, ValueError, TypeError):
         return None
+
+
+def carried_on(status: Status, folder: Path) -> Status:
+    """A running request's times as of now: they were written some seconds ago. A clock that jumped adds nothing."""
+    try:
+        age_s = time.time() - (folder / "status.json").stat().st_mtime
+    except OSError:
+        return status
+    if status.state != "running" or not 0 < age_s < MOST_AGE_S or status.spent_s is None:
+        return status
+    return replace(
+        status,
+        spent_s=status.spent_s + age_s,
+        stage_s=None if status.stage_s is None else status.stage_s + age_s,
+        left_s=None if status.left_s is None else max(0.0, status.left_s - age_s),
+    )
 
 
 def write_reason(folder: Path, fact: str, hints: Sequence[str]) -> None:

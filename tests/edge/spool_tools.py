@@ -6,9 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edge.appliance.beside import Company
 from edge.appliance.entry import Entry
 from edge.appliance.likeness import Likeness
 from edge.appliance.limits import Limits
@@ -49,9 +51,21 @@ class Place:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
         return aside.rename(self.spool.incoming / name)
 
-    def watcher(self, limits: Limits = QUICK, machine: str = "this", notifier: Notifier | None = None) -> Watcher:
+    def watcher(
+        self,
+        limits: Limits = QUICK,
+        machine: str = "this",
+        notifier: Notifier | None = None,
+        company: Company | None = None,
+    ) -> Watcher:
         return Watcher(
-            self.spool, limits, trade(self.ran, machine), notifier or Nobody(), Log(quiet=True), retry_after_s=0.0
+            self.spool,
+            limits,
+            trade(self.ran, machine),
+            notifier or Nobody(),
+            Log(quiet=True),
+            company=company,
+            retry_after_s=0.0,
         )
 
     def run(self, limits: Limits = QUICK, machine: str = "this") -> None:
@@ -82,7 +96,17 @@ class Place:
         return {path.name: path.read_text().split() for path in self.ran.iterdir()}
 
 
+def with_page(place: Place, limits: Limits) -> Company:
+    """At a port of its own, which standard error tells."""
+    from edge.appliance.address import Address
+    from edge.appliance.web.process import Page
+
+    return Company(Log(), Page(place.spool, limits, Address("127.0.0.1", 0), Log()))
+
+
 if __name__ == "__main__":
     place = Place(Path(sys.argv[1]))
-    place.watcher(QUICK).watch(once="--once" in sys.argv)
+    limits = replace(QUICK, http_token=place.spool.root.parent / "token" if "--token" in sys.argv else None)
+    company = with_page(place, limits) if "--http" in sys.argv else None
+    place.watcher(limits, company=company).watch(once="--once" in sys.argv)
     assert os.getpid()

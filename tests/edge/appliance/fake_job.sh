@@ -4,9 +4,9 @@
 out=$1 events=$2 entry=${1%/job} text=$4
 ran=$3/${entry##*/}
 if [[ $text == quick* ]]; then
+    echo packed >> "$ran"
     mkdir -p "$out/package"
     echo '{"files": {}}' > "$out/package/manifest.json"
-    echo packed >> "$ran"
     exit 0
 fi
 tell() { echo "{\"step\": \"$1\", \"state\": \"$2\", \"message\": \"$3\"}" >&"$events"; }
@@ -23,6 +23,7 @@ for step in 01-understand 02-gather 07-train; do
         train:*deaf*) trap '' INT; tell train "" "not listening"; sleep 1000 ;;
         train:*long*) tell train "" "iteration 3 of 9"; sleep 1000 ;;
         *:*slow*) sleep 0.05 ;;
+        *:*steady*) sleep 1.5 ;;
     esac
     echo '{"seconds": 1.5, "result": {"sources": []}}' > "$out/.step" && mv "$out/.step" "$out/steps/$step.json"
     echo "$name" >> "$ran"
