@@ -40,6 +40,7 @@ bench: setup-dev  ## Long benchmarks, not part of CI: an hour and a half on an i
 	$(PY) benchmarks/matching.py
 	$(PY) benchmarks/build_models.py
 	$(PY) benchmarks/large_dataset.py
+	$(PY) benchmarks/ingest.py
 	$(PY) benchmarks/four_tasks.py
 
 dist: setup-dev  ## Build wheel and sdist into dist/.

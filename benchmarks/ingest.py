@@ -4,7 +4,7 @@ A watcher like that of `edge watch` has a job running, which here sleeps, and ta
 profiler times a network, in turns of a round without and a round with requests dropped over its whole length. Each
 ratio is the median of a round with over that of the round before.
 
-    python benchmarks/ingest.py [--rounds 8] [--seconds 10]
+    python benchmarks/ingest.py [--rounds 16] [--seconds 2]
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def median_ms(model: Path, shape: list[int], seconds: float) -> tuple[float, int
 def main() -> int:
     """Rounds in turns, then the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--watch", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.watch:
