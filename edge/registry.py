@@ -14,6 +14,7 @@ from pathlib import Path
 from edge.errors import BadRequest, DataError
 from edge.settings import Given
 from edge.workdir import from_json, storage_error, to_json, write_atomic
+from zoo.datasets.overview import part_counts
 from zoo.datasets.public import Found, PublicSet, public_sets
 from zoo.datasets.record import BACKGROUND, Dataset
 from zoo.errors import listed
@@ -38,6 +39,12 @@ class Registered:
     licence: str
     public: str
     added: str  # date
+
+
+def senses(known: Registered | None) -> Mapping[str, Sequence[str]]:
+    """Of the classes of a public set the senses that its makers meant; nothing of another set."""
+    card = public_sets().get(known.public) if known else None
+    return card.vocabulary.pinned if card else {}
 
 
 class Registry:
@@ -65,7 +72,9 @@ class Registry:
 
     def public(self) -> dict[str, tuple[PublicSet, Found]]:
         """Every public set that has a card and is not registered, with what is there of it."""
-        known = self.registered()
+        return self._unregistered(self.registered())
+
+    def _unregistered(self, known: Mapping[str, Registered]) -> dict[str, tuple[PublicSet, Found]]:
         return {
             name: (card, card.found(self.place / name))
             for name, card in public_sets().items()
@@ -75,6 +84,7 @@ class Registry:
     def here(self) -> dict[str, Registered]:
         """All that can be used: what is registered, and public sets in their places, for the tasks that they lie whole
         for."""
+        known = self.registered()
         unregistered = {
             name: Registered(
                 name=name,
@@ -87,16 +97,16 @@ class Registry:
                 public=name,
                 added="",
             )
-            for name, (card, found) in self.public().items()
+            for name, (card, found) in self._unregistered(known).items()
             if found.tasks
         }
-        return {**self.registered(), **unregistered}
+        return {**known, **unregistered}
 
-    def senses(self, name: str) -> Mapping[str, Sequence[str]]:
-        """Of the classes of a public set the senses that its makers meant; nothing of another set."""
-        known = self.here().get(name)
-        card = public_sets().get(known.public) if known else None
-        return card.vocabulary.pinned if card else {}
+    def roots(self) -> dict[str, Path]:
+        """Where all that can be used lies, by name; knows no class, and so reads no WordNet."""
+        known = self.registered()
+        unregistered = {name: found.root for name, (_, found) in self._unregistered(known).items() if found.tasks}
+        return {**{name: Path(one.root) for name, one in known.items()}, **unregistered}
 
     def add(self, name: str, dataset: Dataset, licence: str, added: str) -> Registered:
         """Register a data set that was read and checked; the same folder again renews what is known of it.
@@ -119,17 +129,13 @@ class Registry:
         card = public_sets().get(name)
         if card is not None:
             _refuse_other(card, dataset)
-        images: dict[str, int] = {}
-        for sample in dataset.samples:
-            part = sample.split or "undivided"
-            images[part] = images.get(part, 0) + 1
         one = Registered(
             name=name,
             root=str(dataset.root),
             format=dataset.format,
             tasks=dataset.tasks,
             classes=dataset.classes,
-            images=images,
+            images=part_counts(dataset),
             licence=licence or (card.licence if card else ""),
             public=name if card else "",
             added=added,
@@ -174,27 +180,27 @@ class Registry:
 
     def _meant(self, word: str) -> Given:
         folder = Path(word).expanduser()
-        here = self.here()
-        known = here.get(word)
-        if known is not None and folder.is_dir() and folder.resolve() != Path(known.root):
+        roots = self.roots()
+        known = roots.get(word)
+        if known is not None and folder.is_dir() and folder.resolve() != known:
             raise BadRequest(
-                f"{word} is a folder here, and the name of the data set in {known.root}",
-                f"Write ./{word} for the folder, or {known.root} for the other.",
+                f"{word} is a folder here, and the name of the data set in {known}",
+                f"Write ./{word} for the folder, or {known} for the other.",
             )
         if known is None and not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
             names = [] if "/" in word else [self._names()]
             raise DataError(f"--data {word} {what}", "Give the folder that holds the images.", *names)
-        root = Path(known.root) if known is not None else folder.resolve()
+        root = known if known is not None else folder.resolve()
         if not root.is_dir():
             raise DataError(f"the folder of {word}, {root}, is gone", f"Forget it: edge zoo remove {word}.")
-        return Given(next((one.name for one in here.values() if one.root == str(root)), root.name), root)
+        return Given(next((name for name, place in roots.items() if place == root), root.name), root)
 
     def _path(self, name: str) -> Path:
         return self.place / f"{name}.json"
 
     def _names(self) -> str:
-        names = list(self.here())
+        names = list(self.roots())
         return f"The names are {listed(names)}." if names else "No data set has a name yet: edge zoo add NAME DIR."
 
 

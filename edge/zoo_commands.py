@@ -107,17 +107,9 @@ def check(
     Ends with the exit code of unusable data if an image cannot be used.
     """
     from edge.report import dataset as report
-    from edge.report.progress import ProgressLine
-    from zoo.datasets import read_dataset
-    from zoo.datasets.check import check_images
     from zoo.datasets.overview import overview
 
-    line = ProgressLine()
-    checked = check_images(
-        read_dataset(folder.expanduser().resolve(), task),
-        lambda done, total: line.say(f"opening images: {done} of {total}"),
-    )
-    line.clear()
+    checked = _opened(folder, task)
     told = overview(checked.dataset, checked.hashes, checked.looks)
     report.show(checked, told)
     if as_json:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge.errors import DataError
 from edge.records import DataSource, Gathered, Request
-from edge.registry import Registered, Registry
+from edge.registry import Registered, Registry, senses
 from edge.settings import Given
 from edge.workdir import files_fingerprint, write_atomic
 from zoo.datasets import read_dataset
@@ -49,14 +49,15 @@ def run(
         DataError: no data for this request, or images that cannot be read without `skip_bad`.
         ZooError: the format, annotations or classes do not serve the request, or do not go together.
     """
-    sources = tuple(given) or _known(request, registry) or (_demo(request, registry, folder),)
+    here = registry.here()
+    sources = tuple(given) or _known(request, here) or (_demo(request, registry, folder),)
     checked = {one.name: check_images(read_dataset(one.root, request.task), progress) for one in sources}
     for one in checked.values():
         _refuse_bad(one, skip_bad)
     matches = match(
         request.objects,
         {
-            name: Vocabulary(one.dataset.classes, registry.senses(name), exclusive=request.task == "classification")
+            name: Vocabulary(one.dataset.classes, senses(here.get(name)), exclusive=request.task == "classification")
             for name, one in checked.items()
         },
     )
@@ -83,7 +84,7 @@ def run(
         median_height=int(statistics.median(sample.height or 0 for sample in dataset.samples)),
         skipped=tuple(f"{one.dataset.relative(bad.path)}: {bad.reason}" for one in checked.values() for bad in one.bad),
         leaks_removed=tuple(f"{removed} (same picture as {twin})" for removed, twin in dataset.leaks),
-        sources=tuple(_source(one, parts[one.name], registry) for one in sources),
+        sources=tuple(_source(one, parts[one.name], here.get(one.name)) for one in sources),
         dataset_sha256=hashlib.sha256(document).hexdigest(),
         shown={
             one.name: one.images
@@ -101,8 +102,7 @@ def _part(request: Request, checked: Checked, wanted: Mapping[str, Sequence[str]
     return split(usable, seed=seed, hashes=checked.hashes)
 
 
-def _source(given: Given, part: Dataset, registry: Registry) -> DataSource:
-    known = registry.here().get(given.name)
+def _source(given: Given, part: Dataset, known: Registered | None) -> DataSource:
     return DataSource(
         name=given.name,
         root=str(given.root),
@@ -165,14 +165,14 @@ def _refuse_names(dataset: Dataset) -> None:
         )
 
 
-def _known(request: Request, registry: Registry) -> tuple[Given, ...]:
+def _known(request: Request, here: Mapping[str, Registered]) -> tuple[Given, ...]:
     """The fewest data sets of the registry that have all objects together; none if they do not.
 
     Raises:
         DataError: several choices are equally small: which data a model is made of is not for edge to guess.
     """
-    candidates = {name: one for name, one in registry.here().items() if request.task in one.tasks}
-    has = {name: set(_taken(request, one, registry)) for name, one in candidates.items()}
+    candidates = {name: one for name, one in here.items() if request.task in one.tasks}
+    has = {name: set(_taken(request, one)) for name, one in candidates.items()}
     objects = set(request.objects)
     for together in range(1, MOST_TOGETHER + 1):
         fitting = [
@@ -191,9 +191,9 @@ def _known(request: Request, registry: Registry) -> tuple[Given, ...]:
     return ()
 
 
-def _taken(request: Request, known: Registered, registry: Registry) -> list[str]:
+def _taken(request: Request, known: Registered) -> list[str]:
     """The objects of the request that a data set surely has."""
-    vocabulary = Vocabulary(known.classes, registry.senses(known.name), exclusive=request.task == "classification")
+    vocabulary = Vocabulary(known.classes, senses(known), exclusive=request.task == "classification")
     return [name for name, found in find(request.objects, vocabulary).items() if found.taken]
 
 

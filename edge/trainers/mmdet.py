@@ -70,8 +70,7 @@ class _Detection:
         partly = unlabelled.occurs(dataset)
         if partly:
             unlabelled.register_detection()
-            for packing in (train[-1], network.test_pipeline[-1]):
-                packing["meta_keys"] = (*META_KEYS, unlabelled.KEY)
+            unlabelled.pack(META_KEYS, train, network.test_pipeline)
         return Recipe(
             network=network,
             train_dataset=weighted(self._dataset(dataset, "train", folder, train), dataset, hyper),
@@ -106,13 +105,9 @@ class _Detection:
     @staticmethod
     def _dataset(dataset: Dataset, split: str, folder: Path, pipeline: list[Fragment]) -> Fragment:
         annotations = folder / f"{split}.json"
-        document = coco_document(dataset, split)
-        partly = unlabelled.occurs(dataset)
-        if partly:
-            unlabelled.add_to(document, dataset, split)
-        write_atomic(annotations, json.dumps(document).encode())
+        write_atomic(annotations, json.dumps(coco_document(dataset, split)).encode())
         return {
-            "type": "PartlyLabelledCoco" if partly else "CocoDataset",
+            "type": "PartlyLabelledCoco" if unlabelled.occurs(dataset) else "CocoDataset",
             "ann_file": str(annotations),
             "data_prefix": {"img": ""},
             "metainfo": {"classes": tuple(dataset.classes)},
@@ -126,11 +121,15 @@ def _pad(card: ModelCard) -> Fragment:
 
 
 def coco_document(dataset: Dataset, split: str) -> dict[str, Any]:
-    """One split in COCO's own shape, with absolute file names and category ids from 1 in class order."""
+    """One split in COCO's own shape, with absolute file names and category ids from 1 in class order, and the classes
+    that an image leaves unlabelled.
+    """
+    partly = unlabelled.occurs(dataset)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, sample in enumerate(dataset.part(split), start=1):
-        images.append({"id": number, "file_name": str(sample.image), "width": sample.width, "height": sample.height})
+        image = {"id": number, "file_name": str(sample.image), "width": sample.width, "height": sample.height}
+        images.append({**image, unlabelled.KEY: dataset.unlabelled(sample)} if partly else image)
         for box in sample.boxes:
             entry: dict[str, Any] = {
                 "id": len(annotations) + 1,

@@ -68,8 +68,7 @@ class _Segmentation:
         partly = unlabelled.occurs(dataset)
         if partly:
             unlabelled.register_segmentation()
-            for packing in (train[-1], network.test_pipeline[-1]):
-                packing["meta_keys"] = (*META_KEYS, unlabelled.KEY)
+            unlabelled.pack(META_KEYS, train, network.test_pipeline)
         scoring = {"type": "PartlyLabelledIoU", "background": dataset.background} if partly else {"type": "IoUMetric"}
         return Recipe(
             network=network,

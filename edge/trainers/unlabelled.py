@@ -27,6 +27,12 @@ def occurs(dataset: Dataset) -> bool:
     return any(source.unlabelled for source in dataset.sources)
 
 
+def pack(keys: Sequence[str], *pipelines: Sequence[dict[str, Any]]) -> None:
+    """Let the last transform of each pipeline hand the unlabelled classes on, beside what it hands on anyway."""
+    for pipeline in pipelines:
+        pipeline[-1]["meta_keys"] = (*keys, KEY)
+
+
 def register_detection() -> None:
     """`PartlyLabelledCoco` and `PartlyLabelledCocoMetric` for mmdet; an image entry's "unlabelled" is what they add."""
     from mmdet.datasets import CocoDataset
@@ -154,12 +160,6 @@ def marginal(logits: Any, unlabelled: Sequence[Sequence[int]], background: int) 
         merged[others] = torch.finfo(image.dtype).min
         planes.append(merged)
     return torch.stack(planes)
-
-
-def add_to(document: dict[str, Any], dataset: Dataset, split: str) -> None:
-    """Note in a COCO document of one split which classes each image leaves unlabelled."""
-    for image, sample in zip(document["images"], dataset.part(split), strict=True):
-        image[KEY] = list(dataset.unlabelled(sample))
 
 
 def _among(labels: Any, numbers: Sequence[int]) -> Any:

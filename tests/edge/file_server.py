@@ -15,6 +15,23 @@ from typing import Any
 PIECE = 16384
 
 
+class Told:
+    """Notes what it is told; stops the transfer where it is told to."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.notices: list[str] = []
+        self.steps: list[tuple[int, int | None]] = []
+        self._stop_at = stop_at
+
+    def moved(self, done_bytes: int, total_bytes: int | None) -> None:
+        self.steps.append((done_bytes, total_bytes))
+        if self._stop_at is not None and done_bytes >= self._stop_at:
+            raise KeyboardInterrupt
+
+    def told(self, notice: str) -> None:
+        self.notices.append(notice)
+
+
 @dataclass
 class Site:
     """What the server has, how it behaves, and what it was asked."""

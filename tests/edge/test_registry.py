@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,3 +202,10 @@ def test_image_names_that_no_list_can_hold_are_refused(registry: Registry, tmp_p
         (tmp_path / "shapes" / folder / "03.png").rename(tmp_path / "shapes" / folder / name)
     with pytest.raises(DataError, match="1 image names hold a line break or are no UTF-8, the first is '"):
         run(registry, tmp_path / "job", "segmentation", "discs", given=registry.find([str(tmp_path / "shapes")]))
+
+
+def test_a_data_set_is_found_without_reading_wordnet(shapes: Path) -> None:
+    code = f"import sys; from edge.registry import Registry; Registry().find([{str(shapes)!r}])"
+    code += "; print('nltk' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n", "the watcher does it for every request, and is to stay small"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from file_server import Site, serving
+from file_server import Site, Told, serving
 
 from llm_gguf.errors import UnknownModelError
 from llm_gguf.library import catalogue, store
@@ -38,23 +38,6 @@ from zoo.supply.transfer import Patience
 MODEL = b"GGUF" + random.Random(7).randbytes(400_000)
 OTHER = b"GGUF" + random.Random(8).randbytes(400_000)
 QUICK = Patience(tries=3, first_wait_s=0.01, longest_wait_s=0.05, timeout_s=10)  # long: a busy machine is no silence
-
-
-class Told:
-    """Notes what it is told."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.notices: list[str] = []
-        self.steps: list[tuple[int, int | None]] = []
-        self._stop_at = stop_at
-
-    def moved(self, done_bytes: int, total_bytes: int | None) -> None:
-        self.steps.append((done_bytes, total_bytes))
-        if self._stop_at is not None and done_bytes >= self._stop_at:
-            raise KeyboardInterrupt
-
-    def told(self, notice: str) -> None:
-        self.notices.append(notice)
 
 
 def sha256(content: bytes) -> str:
@@ -174,7 +157,7 @@ def test_the_next_call_goes_on_where_the_last_stopped(site: Site, folder: Path) 
 def test_a_killed_process_leaves_a_part_that_the_next_one_completes(site: Site, folder: Path) -> None:
     site.piece_s = 0.02
     code = (
-        "import sys; from pathlib import Path; from llm_gguf.library.fetch import pull; from test_fetch import Told\n"
+        "import sys; from pathlib import Path; from llm_gguf.library.fetch import pull; from file_server import Told\n"
     )
     code += f"pull({site.address!r}, Path({str(folder)!r}), Told())"
     places = os.pathsep.join((str(Path(__file__).parent), str(Path(__file__).parent.parent / "edge")))
@@ -511,7 +494,7 @@ def test_a_second_process_is_refused_while_the_first_pulls(site: Site, folder: P
 def test_of_many_processes_one_pulls_and_the_file_is_whole(site: Site, folder: Path) -> None:
     site.piece_s = 0.02
     code = (
-        "import sys; from pathlib import Path; from llm_gguf.library.fetch import pull; from test_fetch import Told\n"
+        "import sys; from pathlib import Path; from llm_gguf.library.fetch import pull; from file_server import Told\n"
     )
     code += "from zoo.supply.errors import FetchBusyError\n"
     code += f"try: pull({site.address!r}, Path({str(folder)!r}), Told())\nexcept FetchBusyError: sys.exit(8)"

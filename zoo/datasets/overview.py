@@ -58,7 +58,6 @@ def overview(dataset: Dataset, hashes: Mapping[Path, str], looks: Mapping[Path, 
 
     Classes of masks are not counted: that takes opening all of them.
     """
-    parts = Counter(sample.split or UNDIVIDED for sample in dataset.samples)
     boxed = dataset.tasks != ("segmentation",)
     groups: dict[str, list[Sample]] = defaultdict(list)
     for sample in dataset.samples:
@@ -70,7 +69,7 @@ def overview(dataset: Dataset, hashes: Mapping[Path, str], looks: Mapping[Path, 
         if len({sample.split for sample in equal}) > 1
     )
     return Overview(
-        parts=dict(parts),
+        parts=part_counts(dataset),
         classes=class_counts(dataset.classes, dataset.samples) if boxed else (),
         unlabelled=sum(not sample.shown for sample in dataset.samples) if boxed else None,
         sizes=_sizes(dataset),
@@ -91,6 +90,11 @@ def _alike(dataset: Dataset, looks: Mapping[Path, Look], equal: set[str]) -> tup
         for pair in pairs
     )
     return tuple(alike for alike in named if alike.image not in equal)
+
+
+def part_counts(dataset: Dataset) -> dict[str, int]:
+    """How many images each part has."""
+    return dict(Counter(sample.split or UNDIVIDED for sample in dataset.samples))
 
 
 def class_counts(classes: Sequence[str], samples: Iterable[Sample]) -> tuple[ClassCount, ...]:

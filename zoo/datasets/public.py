@@ -34,7 +34,19 @@ class PublicSet:
     folder: str
     layout: Mapping[str, tuple[str, ...]]
     note: str
-    vocabulary: Vocabulary
+    card: Mapping[str, Any]
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Classes by name with the senses of some; or senses alone, which then give the names.
+
+        Made when it is asked for: reading WordNet takes seconds, and memory that a service has no use for.
+        """
+        senses = self.card.get("senses", {})
+        if "classes" in self.card:
+            return Vocabulary(classes_of(self.card), senses)
+        labels = wordnet.labelled(senses)
+        return Vocabulary(tuple(labels), labels)
 
     def found(self, root: Path) -> Found:
         """What is there of the set in `root`, or in the folder of its archive below that."""
@@ -97,17 +109,8 @@ def _read(name: str, card: dict[str, Any]) -> PublicSet:
         folder=card.get("folder", ""),
         layout={task: tuple(paths) for task, paths in by_task(card, "layout").items()},
         note=card.get("note", ""),
-        vocabulary=_vocabulary(card),
+        card=card,
     )
-
-
-def _vocabulary(card: dict[str, Any]) -> Vocabulary:
-    """Classes by name with the senses of some; or senses alone, which then give the names."""
-    senses = card.get("senses", {})
-    if "classes" in card:
-        return Vocabulary(classes_of(card), senses)
-    labels = wordnet.labelled(senses)
-    return Vocabulary(tuple(labels), labels)
 
 
 def _is_there(top: Path, part: str) -> bool:

@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from file_server import Site
+from file_server import Site, Told
 
 from zoo.supply.published import Checkpoint
 from zoo.supply.store import Store
@@ -40,23 +40,6 @@ def put(site: Site, stem: str, data: bytes, file: str | None = None, names: tupl
     site.files[file] = data
     address = site.address.replace("model.gguf", file)
     return Checkpoint(address, "mmpretrain", names or (f"{stem}_8xb32_in1k",), "Apache-2.0")
-
-
-class Told:
-    """Notes what it is told; stops the transfer where it is told to."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.notices: list[str] = []
-        self.steps: list[tuple[int, int | None]] = []
-        self._stop_at = stop_at
-
-    def moved(self, done_bytes: int, total_bytes: int | None) -> None:
-        self.steps.append((done_bytes, total_bytes))
-        if self._stop_at is not None and done_bytes >= self._stop_at:
-            raise KeyboardInterrupt
-
-    def told(self, notice: str) -> None:
-        self.notices.append(notice)
 
 
 def bring(store: Store, *wanted: Checkpoint, told: Told | None = None, **given: Any) -> list[Outcome]:
